@@ -64,7 +64,7 @@ class StepEffect:
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """One trial. Measured: ``timings``, ``evidence`` (on the selection split; may cover only its first part, when
-    it was clear early) and sizes. Failed: ``failure``. ``reason`` says in words why it lost ("" while it competes).
+    it was clear early) and sizes. Failed: ``failure``.
     ``facts``: what the session said of itself (provider, precision, threads). ``artifact``: digest of the product.
     """
 

@@ -97,9 +97,22 @@ class Source(Protocol):
 class Task(Protocol):
     """What a model is for: how data is read, how an answer is judged."""
 
-    name: str
-    paired_test: Literal["score", "bootstrap"]
-    metric_name: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def paired_test(self) -> Literal["score", "bootstrap"]: ...
+
+    @property
+    def metric_name(self) -> str: ...
+
+    def configured(self, options: Mapping[str, Any]) -> Task:
+        """The same task with the user's options (a threshold, a score function); itself where it takes none."""
+        ...
+
+    def sample_options(self, samples: Any) -> dict[str, Any]:
+        """What the samples themselves say of the preprocessing, as further options for ``transform``."""
+        ...
 
     def read(self, data: Any, options: Mapping[str, Any]) -> Any:
         """``inputs.Samples``, lazily; bad samples are listed on it, not fatal. Raises a ``DataError``."""

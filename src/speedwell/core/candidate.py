@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from .record import content_hash
@@ -32,7 +33,7 @@ class Candidate:
     steps: tuple[Step, ...]
     engine: str
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Content hash: two candidates are the same iff their keys are."""
         return content_hash(self)

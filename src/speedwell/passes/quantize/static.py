@@ -1,0 +1,81 @@
+"""``quantize_static``: float ONNX to int8 with ranges from calibration data, in the QuantizeLinear form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ...core import Context, Hardware, Kind, Model, Pass, Step
+from ...core.errors import PreconditionError, UsageError
+from ..closeness import require_sound
+from ..graph import opset, save
+from ..probe import probe, probe_sizes
+from .clipping import METHODS
+from .coverage import coverage, weighted_nodes
+from .prepared import prepared
+from .qdq import insert_pairs
+from .ranges import observe
+from .sensitivity import most_sensitive, ranking
+
+__all__ = ["FIRST_OPSET", "QuantizeStatic"]
+
+FIRST_OPSET = 13
+"""QuantizeLinear has an axis since 13."""
+
+
+@dataclass(frozen=True)
+class QuantizeStatic(Pass):
+    """Unsigned 8-bit activations per tensor, symmetric 8-bit weights per channel, 32-bit biases.
+
+    ``method``: how a range is cut, "mse", "percentile" or "minmax" (clipping.py); ``percent`` for "percentile".
+    ``keep_float``: this many of the most sensitive operators stay float (sensitivity.py).
+    ``weight_bits``: 8, 7, or 0 for what the machine's instructions add without saturating.
+    """
+
+    method: str = "mse"
+    percent: float = 99.99
+    keep_float: int = 0
+    weight_bits: int = 0
+
+    name: ClassVar[str] = "quantize_static"
+    takes: ClassVar[Kind] = Kind("onnx", needs=frozenset({"float"}), forbids=frozenset({"bf16", "f16"}))
+    gives: ClassVar[Kind] = Kind("onnx", needs=frozenset({"static-int8", "fused"}), forbids=frozenset({"float"}))
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise UsageError(f"quantize_static: method is {self.method!r}", f"Choose one of {', '.join(METHODS)}.")
+        if not 50 < self.percent <= 100:
+            raise UsageError(f"quantize_static: percent is {self.percent}", "It lies above 50 and up to 100.")
+        if self.keep_float < 0 or self.weight_bits not in (0, 7, 8):
+            raise UsageError(f"quantize_static: keep_float {self.keep_float}, weight_bits {self.weight_bits}",
+                             "keep_float is 0 or more, weight_bits 0 (automatic), 7 or 8.")  # fmt: skip
+
+    @classmethod
+    def choices(cls, model: Model, hardware: Hardware) -> tuple[Step, ...]:  # noqa: ARG003 - the contract
+        if model.form == "onnx" and not weighted_nodes(prepared(model)):
+            return ()
+        return tuple(Step(cls.name, {"method": m} if m != cls.method else {}) for m in METHODS)
+
+    def apply(self, model: Model, context: Context) -> Model:
+        graph = prepared(model)
+        if opset(graph) < FIRST_OPSET:
+            raise PreconditionError(f"quantize_static needs opset {FIRST_OPSET}, and onnx cannot raise {opset(graph)}")
+        count = len(weighted_nodes(graph))
+        if count <= self.keep_float:
+            raise PreconditionError(f"{count} operators can be quantized and {self.keep_float} are to stay float")
+        everything = coverage(graph)
+        # the tensors themselves, not only whose range they share: with operators kept float some stand on their own
+        observed = observe(graph, model, everything.tensors, context)
+        ranges = {name: METHODS[self.method](seen, self.percent) for name, seen in observed.items()}
+        bits = self.weight_bits or (7 if context.hardware.int8_saturates else 8)
+        plan = everything
+        if self.keep_float:
+            kept = most_sensitive(ranking(graph, model, ranges, bits, context), self.keep_float)
+            plan = coverage(graph, kept)
+        insert_pairs(graph, plan, ranges, bits)
+        return save(graph, model, context.scratch, self.name, add=("static-int8", "fused"), drop=("float",))
+
+    def ensures(self, before: Model, after: Model, context: Context) -> None:
+        for sizes in probe_sizes(before, context):
+            inputs = probe(before, context, sizes)
+            require_sound(self.name, context.run(before, inputs), context.run(after, inputs))

@@ -186,3 +186,24 @@ def beat(path: str):
 
     threading.Thread(target=work, daemon=True).start()
     return Service()
+
+
+class TwoSpeeds:
+    """Workload 1 sleeps 4 ms a call, workload 0 does nothing."""
+
+    pause = 0.0
+
+    def use(self, workload):
+        self.pause = 0.004 * workload
+
+    def time(self, calls):
+        samples = []
+        for _ in range(calls):
+            began = time.perf_counter()
+            time.sleep(self.pause)
+            samples.append(time.perf_counter() - began)
+        return samples
+
+
+def two_speeds():
+    return TwoSpeeds()

@@ -27,8 +27,9 @@ def test_each_round_opens_fresh_processes_and_gives_pairs(tmp_path):
 
     sessions = with_control({"original": open_and_note, "half": opener(tmp_path, seconds=0.0005)}, "original")
     assert list(sessions) == ["original", "half", "original again"]
-    result = run_rounds(sessions, 3, 4, np.random.default_rng(0), lambda n, s: seen.append((n, sorted(s))), warmup=1)
-    assert seen == [(i, ["half", "original", "original again"]) for i in (1, 2, 3)]
+    result = run_rounds(sessions, 3, 4, np.random.default_rng(0), seen.append, warmup=1)
+    assert seen == [1, 2, 3]
+    assert [sorted(r[0]) for r in result.rounds] == [["half", "original", "original again"]] * 3
     assert len(set(pids)) == 6
     assert not result.failures
     assert result.memory["half"] > 1 << 20
@@ -69,10 +70,26 @@ def test_an_interrupt_leaves_no_process(tmp_path):
         opened.append(Remote.open(jobs.service, {}, Limits(60.0), tmp_path))
         return opened[-1]
 
-    def interrupt(number, samples):
-        raise KeyboardInterrupt(number, samples)
+    def interrupt(number):
+        if number == 2:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run_rounds({"a": make, "b": make}, 5, 1, np.random.default_rng(0), interrupt)
     assert len(opened) == 2
     assert all(remote.closed for remote in opened)
+
+
+def test_several_workloads_share_the_processes_of_a_round(tmp_path):
+    make, opened = opener(tmp_path, jobs.two_speeds), []
+
+    def open_and_note():
+        opened.append(make())
+        return opened[-1]
+
+    result = run_rounds({"a": open_and_note, "b": open_and_note}, 2, [3, 2], np.random.default_rng(0), warmup=1)
+    assert len(opened) == 4
+    for workload, calls, slower in ((0, 3, 0.0), (1, 2, 0.004)):
+        pairs = result.pairs("a", "b", workload)
+        assert [len(a) for a, _ in pairs] == [calls, calls]
+        assert min(min(a) for a, _ in pairs) >= slower

@@ -79,7 +79,7 @@ def speed_claim(
     if control is not None and control.noisy:
         too_near = 1.0 / control.floor < ratio.estimate < control.floor
         notes.append(
-            f"machine too noisy (the original against itself: {_percent(control.spread)})"
+            f"machine too noisy (one session against itself: {_percent(control.spread)})"
             + (f", no claim under {control.floor:.2f}x" if too_near else "")
         )
         verdict = SpeedVerdict.UNDECIDED if too_near else verdict

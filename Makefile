@@ -1,0 +1,59 @@
+# Two commands do it all on a fresh machine: `make demo` and `make test`. Both build .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo demo-text test matrix browser lint format docs bench planted killed clean help
+
+help: ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+setup: $(STAMP) ## build .venv with everything CI uses
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: setup ## the main job on real images: train a small network, make it faster, prove it
+	$(BIN)/speedwell demo
+
+demo-text: setup ## the same on texts
+	$(BIN)/speedwell demo text
+
+test: setup ## the tests a developer runs (under 10 minutes on two cores)
+	$(BIN)/python -m pytest -m "not slow and not browser"
+
+matrix: setup ## what is too slow for every day: full simulations, every engine and pass on real networks
+	$(BIN)/python -m pytest -m "slow and not browser" --timeout 1200
+
+browser: setup ## the report in headless Chromium (needs Debian's chromium or a CHROMIUM variable)
+	$(BIN)/python -m pytest -m browser
+
+lint: setup ## ruff and mypy
+	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff format src tests benchmarks examples
+	$(BIN)/ruff check --fix src tests benchmarks examples
+
+docs: setup ## run every code block of README and docs
+	$(BIN)/python -m pytest tests/test_docs.py -m "slow or not slow"
+
+bench: setup ## every benchmark, quick form
+	$(BIN)/python benchmarks/startup.py --quick
+	$(BIN)/python benchmarks/product.py --quick
+
+planted: setup ## 200 planted models through the command line (F7; about half an hour)
+	$(BIN)/python benchmarks/planted.py
+
+killed: setup ## kill -9 at 20 random points, resume (D1)
+	$(BIN)/python benchmarks/killed.py
+
+clean: ## remove what was built
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-out

@@ -1,0 +1,210 @@
+"""``compare``: two models on the same samples, paired: accuracy and latency with intervals."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import DataNotFoundError, UsageError
+from ..core.evidence import Evidence
+from ..core.hardware import Hardware
+from ..core.model import Model
+from ..core.record import decode
+from ..core.verdict import AccuracyClaim, SpeedClaim
+from ..core.workload import Workload
+from ..measure import (
+    AGAIN,
+    Remote,
+    a_a_control,
+    judge,
+    look_ahead,
+    parse_promise,
+    run_rounds,
+    settle_promise,
+    speed_claim,
+)
+from . import jobs
+from .data_job import prepare_side
+from .open import unpack
+from .preparation import OPEN_SECONDS, open_reference
+from .workers import Workers
+
+__all__ = ["Comparison", "compare"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``second`` against ``first``. ``speed``: one claim per workload (none with ``rounds=0``), ``a_a`` its control."""
+
+    first: str
+    second: str
+    n: int
+    accuracy: AccuracyClaim
+    speed: tuple[SpeedClaim, ...]
+    a_a: tuple[SpeedClaim, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The same for a person."""
+        a = self.accuracy
+        lines = [
+            f"Accuracy   {a.verdict.value}: {self.second} {100 * a.candidate:.2f} %, "
+            f"{self.first} {100 * a.original:.2f} % on {a.n:,} samples; at worst {-100 * a.lower:.2f} points lower "
+            f"({100 * (1 - a.alpha):g} % sure), "
+            f"margin {100 * a.margin:.3g}"
+        ]
+        if a.note:
+            lines.append(f"           {a.note}")
+        for s in self.speed:
+            r = s.ratio
+            lines.append(
+                f"Speed      {s.verdict.value}: {r.estimate:.2f}x [{r.low:.2f}, {r.high:.2f}], "
+                f"{1e3 * s.candidate_seconds:.3g} ms against {1e3 * s.baseline_seconds:.3g} ms; {s.workload.label}"
+                + (f"; {s.note}" if s.note else "")
+            )
+        for s in self.a_a:
+            r = s.ratio
+            lines.append(f"Control    {self.first} against itself: {r.estimate:.2f}x [{r.low:.2f}, {r.high:.2f}]")
+        return "\n".join([*lines, *(f"Warning    {w}" for w in self.warnings)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """One model with its own preprocessing, ready to be run."""
+
+    name: str
+    model: Model
+    engine: str
+    folder: Path
+    workloads: tuple[Workload, ...]
+    feeds: tuple[Path, ...]
+    task: str
+
+
+def compare(
+    first: str | Path,
+    second: str | Path,
+    *,
+    data: Any = None,
+    max_drop: str | float | None = "1pt",
+    agree: str | float | None = None,
+    weights: str | Path | None = None,
+    task: str | None = None,
+    batch: int = 1,
+    threads: int = 0,
+    rounds: int = 12,
+    calls: int = 20,
+    key: str | Path | None = None,
+    unsigned: bool = False,
+    **options: Any,
+) -> Comparison:
+    """Compare ``second`` with ``first``: bundles, or model references (each on the engine a reference runs on).
+
+    Both answer every sample of ``data`` once; the claim is the paired test at the margin. The samples must not have
+    been used to choose or make either model. ``rounds`` 0 leaves latency out. Raises a ``SpeedwellError``.
+    """
+    if data is None:
+        raise UsageError(
+            "compare needs data", "Name labelled samples with --data (or unlabelled ones and --agree 99%)."
+        )
+    if isinstance(data, (str, Path)) and not Path(data).exists():
+        raise DataNotFoundError(f"there is nothing at {data}", "Check the path after --data.")
+    promise = parse_promise(max_drop=None if agree else max_drop, agree=agree)
+    hardware = Hardware.here()
+    threads = threads or hardware.cores
+    scratch = Path(tempfile.mkdtemp(prefix="speedwell-compare-"))
+    try:
+        workers = Workers(scratch / "work", hardware, threads)
+        arguments = {
+            "data": str(Path(data).absolute()),
+            "task": task,
+            "options": options,
+            "batch": batch,
+            "threads": threads,
+        }
+        sides = [
+            _side(name, Path(scratch / str(i)), workers, weights, key, unsigned, arguments)
+            for i, name in enumerate((str(first), str(second)))
+        ]
+        evidence = [_evidence(side, workers, batch, options) for side in sides]
+        if promise.stated == "auto":
+            tightest = look_ahead(len(evidence[0]), 0.0, evidence[0].kind).tightest
+            promise = settle_promise(promise, None, tightest)
+        elif len(evidence[0].scores):
+            promise = settle_promise(promise, float(evidence[0].scores.mean()))
+        claim = judge(evidence[0], evidence[1], promise)
+        speed, a_a, warnings = _speed(sides, workers, rounds, calls, options) if rounds else ((), (), ())
+        return Comparison(str(first), str(second), claim.n, claim, speed, a_a, warnings)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _side(
+    name: str,
+    folder: Path,
+    workers: Workers,
+    weights: str | Path | None,
+    key: str | Path | None,
+    unsigned: bool,
+    arguments: Mapping[str, Any],
+) -> _Side:
+    folder.mkdir()
+    transform: Path | None = None
+    given = dict(arguments)
+    if (Path(name) / "manifest.json").is_file():
+        (folder / "bundle").mkdir()
+        unpacked, _ = unpack(Path(name), folder / "bundle", key, unsigned)
+        model, engine, transform = unpacked.model, unpacked.manifest.candidate.engine, unpacked.preprocessing
+        given["task"] = given["task"] or unpacked.manifest.task
+    else:
+        model = open_reference(name, str(weights) if weights else None, folder / "model", workers)
+        engine = "eager" if model.form == "torch" else "onnxruntime"
+    (folder / "data").mkdir()
+    facts = workers.job(
+        prepare_side, OPEN_SECONDS, model=model, folder=folder / "data", transform=transform, **given
+    ).value
+    feeds = tuple(Path(p) for p in facts["feeds"])
+    if model.form == "torch" and not model.signature.outputs:
+        model = decode(Model, workers.job(jobs.complete_model, OPEN_SECONDS, model=model, feeds=feeds[0]).value)
+    workloads = decode(tuple[Workload, ...], facts["workloads"])
+    return _Side(name, model, engine, folder / "data", workloads, feeds, facts["task"])
+
+
+def _open(side: _Side, workers: Workers, options: Mapping[str, Any], workload: int = 0) -> Remote:
+    feeds = (side.feeds[workload],)
+    return workers.session(side.model, side.engine, side.workloads[workload], feeds, OPEN_SECONDS, side.task, options)
+
+
+def _evidence(side: _Side, workers: Workers, batch: int, options: Mapping[str, Any]) -> Evidence:
+    with _open(side, workers, options) as remote:
+        reply = remote.call("evaluate", seconds=3600.0, split=side.folder / "all", start=0, stop=10**9, batch=batch)
+    return Evidence(reply.value["kind"], reply.arrays["scores"], reply.arrays["answers"])
+
+
+def _speed(
+    sides: list[_Side], workers: Workers, rounds: int, calls: int, options: Mapping[str, Any]
+) -> tuple[tuple[SpeedClaim, ...], tuple[SpeedClaim, ...], tuple[str, ...]]:
+    claims, controls, warnings = [], [], []
+    first, second = sides
+    for i in range(min(len(first.workloads), len(second.workloads))):
+        openers = {
+            "first": lambda i=i: _open(first, workers, options, i),
+            "second": lambda i=i: _open(second, workers, options, i),
+            "first" + AGAIN: lambda i=i: _open(first, workers, options, i),
+        }
+        timed = run_rounds(openers, rounds, calls, np.random.default_rng(i))
+        warnings += [f"{name}: {failure.message}" for name, failure in timed.failures.items()]
+        workload = replace(first.workloads[i])
+        if again := timed.pairs("first", "first" + AGAIN):
+            control = a_a_control(again, "first", workload)
+            controls.append(control.claim)
+            if pairs := timed.pairs("first", "second"):
+                claims.append(speed_claim(pairs, "first", workload, control))
+    return tuple(claims), tuple(controls), tuple(warnings)

@@ -1,0 +1,104 @@
+"""The confirmation samples on which original and winner answer differently."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import RunError
+from ..core.evidence import Evidence
+from ..core.record import decode
+from ..inputs import EncodedSplit, TextTransform
+from ..report import ShownSample
+from .confirming import scores_path
+from .prepared import Prepared
+from .run_folder import RunFolder
+
+__all__ = ["Differing", "differing_of", "shown_samples"]
+
+MOST_SHOWN = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Differing:
+    """``index``: positions in the confirmation split; ``original``, ``winner``: the evidence of both on all of it."""
+
+    prepared: Prepared
+    split: EncodedSplit
+    original: Evidence
+    winner: Evidence
+    index: np.ndarray
+
+    def name(self, answer: int) -> str:
+        """A class by name, else by number."""
+        classes = self.prepared.data.classes or tuple(self.prepared.model.origin.hints.get("classes") or ())
+        return classes[answer] if 0 <= answer < len(classes) else str(answer)
+
+
+def differing_of(folder: RunFolder) -> Differing:
+    """Read a finished run. Raises ``RunError`` where nothing was confirmed, or answers cannot be compared."""
+    path = scores_path(folder.path)
+    if not path.is_file():
+        raise RunError(
+            f"{folder.path} confirmed nothing yet", f"speedwell accelerate --resume {folder.path} --confirm-now"
+        )
+    prepared = decode(Prepared, folder.require("run.json")["prepared"])
+    with np.load(path, allow_pickle=False) as arrays:
+        if "winner_answers" not in arrays:
+            raise RunError(
+                f"{folder.path} has no winner to compare with", "Only a run with a finalist has differences."
+            )
+        kind: Any = "binary" if prepared.data.task != "custom" else "score"
+        original = Evidence(kind, arrays["original_scores"], arrays["original_answers"])
+        winner = Evidence(kind, arrays["winner_scores"], arrays["winner_answers"])
+    if not len(original.answers):
+        raise RunError("the task's outputs are no classes, so answers cannot be compared one by one")
+    split = EncodedSplit.open(prepared.folder / "confirmation")
+    return Differing(prepared, split, original, winner, np.flatnonzero(original.answers != winner.answers))
+
+
+def shown_samples(folder: RunFolder) -> list[ShownSample]:
+    """At most ``MOST_SHOWN`` of them with both answers, as a person sees them. They are the user's data."""
+    try:
+        found = differing_of(folder)
+    except RunError:
+        return []
+    samples = []
+    for i in found.index[:MOST_SHOWN].tolist():
+        target = int(found.split.targets[i])
+        samples.append(
+            ShownSample(
+                original=found.name(int(found.original.answers[i])),
+                winner=found.name(int(found.winner.answers[i])),
+                truth=found.name(target) if target >= 0 else "",
+                **_seen(found.split, i),
+            )
+        )
+    return samples
+
+
+def _seen(split: EncodedSplit, i: int) -> dict[str, Any]:
+    encoded = split.encoded(i)
+    if isinstance(split.transform, TextTransform):
+        return {"text": text_of(split, i)}
+    if "pixels" in encoded:
+        from PIL import Image
+
+        pixels, buffer = np.asarray(encoded["pixels"]), io.BytesIO()
+        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG")
+        return {"image": buffer.getvalue()}
+    return {"text": split.origins[i]}
+
+
+def text_of(split: EncodedSplit, i: int) -> str:
+    """The words of a sample, from its tokens."""
+    from tokenizers import Tokenizer
+
+    transform = split.transform
+    if not isinstance(transform, TextTransform):
+        raise RunError("the samples are no texts")
+    tokenizer = Tokenizer.from_str(transform.tokenizer)
+    return str(tokenizer.decode(np.asarray(split.encoded(i)["ids"]).tolist(), skip_special_tokens=True))

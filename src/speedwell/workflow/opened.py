@@ -1,0 +1,135 @@
+"""``Fast``: an opened bundle, called with raw images, strings, arrays or tensors by name."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from ..bundle import Manifest
+from ..core.errors import InputMismatchError, UsageError
+from ..core.protocols import Session
+from ..inputs import Transform
+
+__all__ = ["Answer", "Fast"]
+
+TOP = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """One sample's answer. ``index``: the largest score's; ``label``: its class name ("" where unknown);
+    ``scores``: float [classes], as the network gives them.
+    """
+
+    index: int
+    label: str
+    scores: np.ndarray
+
+    def __str__(self) -> str:
+        return self.label or str(self.index)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"index": self.index, "label": self.label, "scores": [float(s) for s in self.scores]}
+
+
+class Fast:
+    """A callable; close it, or use it in a ``with`` block. Safe to call from several threads (calls take turns).
+
+    ``fast("a text")``, ``fast(image)``, ``fast(path)`` give an ``Answer``; a list of them gives a list;
+    ``fast({"input": array, ...})`` or ``fast(array)`` of ready tensors gives outputs by name.
+    """
+
+    def __init__(
+        self, manifest: Manifest, session: Session, transform: Transform | None, notes: tuple[str, ...]
+    ) -> None:
+        self.manifest = manifest
+        self.notes = notes
+        self._session = session
+        self._transform = transform
+        self._lock = threading.Lock()
+        self._batch = manifest.workloads[0].batch if manifest.workloads else 1
+
+    @property
+    def reads(self) -> str:
+        """What raw samples are: "images", "texts", "arrays", or "tensors" where no preprocessing is stored."""
+        kinds = {"image": "images", "text": "texts", "arrays": "arrays"}
+        return kinds.get(self._transform.kind, "tensors") if self._transform is not None else "tensors"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the scores; empty where unknown."""
+        return self.manifest.classes
+
+    def __call__(self, inputs: Any) -> Any:
+        """See the class. Raises ``InputMismatchError`` or ``CorruptSampleError`` for inputs that do not fit."""
+        if isinstance(inputs, Mapping) and set(inputs) >= set(self.manifest.signature.input_names):
+            return self.run({name: np.asarray(inputs[name]) for name in self.manifest.signature.input_names})
+        if self._is_tensor(inputs):
+            return self.run({self.manifest.signature.inputs[0].name: inputs})
+        if self._transform is None:
+            names = ", ".join(self.manifest.signature.input_names)
+            raise InputMismatchError(f"this bundle takes tensors by name: {names}", "Call it with a dict of arrays.")
+        several = isinstance(inputs, Sequence) and not isinstance(inputs, (str, bytes))
+        several = several or (isinstance(inputs, np.ndarray) and inputs.ndim == 4)
+        samples = list(inputs) if several else [inputs]
+        if not samples:
+            return []
+        answers = self._answers([self._raw(s) for s in samples])
+        return answers if several else answers[0]
+
+    def run(self, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name for ready model inputs."""
+        self.manifest.signature.check(tensors)
+        with self._lock:
+            return self._session.run(tensors)
+
+    def facts(self) -> dict[str, str]:
+        """What really runs: provider, precision, threads."""
+        return self._session.facts()
+
+    def close(self) -> None:
+        with self._lock:
+            self._session.close()
+
+    def __enter__(self) -> Fast:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _answers(self, samples: list[Any]) -> list[Answer]:
+        if self._transform is None:
+            raise UsageError("this bundle has no preprocessing")
+        encoded = [self._transform.encode(s) for s in samples]
+        answers: list[Answer] = []
+        for start in range(0, len(encoded), self._batch):
+            part = encoded[start : start + self._batch]
+            # a session may be made for this very batch: the last one is filled up
+            filled = [part[i % len(part)] for i in range(self._batch)]
+            outputs = self.run(self._transform.finish(filled))
+            scores = next(v for v in outputs.values() if v.dtype.kind == "f")
+            for row in np.asarray(scores)[: len(part)]:
+                flat = np.atleast_1d(np.squeeze(row))
+                index = int(flat.argmax()) if flat.size > 1 else int(flat[0] > 0)
+                label = self.classes[index] if index < len(self.classes) else ""
+                answers.append(Answer(index, label, flat))
+        return answers
+
+    def _is_tensor(self, inputs: Any) -> bool:
+        if not isinstance(inputs, np.ndarray) or len(self.manifest.signature.inputs) != 1:
+            return False
+        spec = self.manifest.signature.inputs[0]
+        return inputs.dtype == np.dtype(spec.dtype) and inputs.ndim == len(spec.shape)
+
+    @staticmethod
+    def _raw(sample: Any) -> Any:
+        return sample.read_bytes() if isinstance(sample, Path) else sample

@@ -25,7 +25,8 @@ _STEPS = {
     "fuse": "fused",
     "quantize_static": "int8 static",
     "quantize_dynamic": "int8 dynamic",
-    "half": "half precision",
+    "half": "bfloat16",
+    "half_torch": "bfloat16",
 }
 _PRECISIONS = {"bf16": "bfloat16", "bfloat16": "bfloat16", "f16": "float16", "fp16": "float16", "float16": "float16"}
 

@@ -11,6 +11,7 @@ from typing import Literal
 from speedwell.core import (
     AccuracyClaim,
     AccuracyVerdict,
+    Candidate,
     Outcome,
     Promise,
     Refusal,
@@ -108,9 +109,16 @@ def judge(outcome: Outcome, original: Outcome, promise: Promise, compare: Compar
 
 
 def judge_all(
-    outcomes: Sequence[Outcome], original: Outcome, promise: Promise, compare: Compare
+    outcomes: Sequence[Outcome],
+    original: Outcome,
+    promise: Promise,
+    compare: Compare,
+    name: Callable[[Candidate], str] = lambda candidate: candidate.label,
 ) -> dict[str, Judgement]:
-    """Judgements by candidate key. A candidate is dominated where a safe one is clearly faster and no less accurate."""
+    """Judgements by candidate key. A candidate is dominated where a safe one is clearly faster and no less accurate.
+
+    ``name``: what a person calls a candidate, for the words.
+    """
     judged = {o.candidate.key: judge(o, original, promise, compare) for o in outcomes}
     rivals = [
         (o, judged[o.candidate.key].ratio or 0.0)
@@ -126,7 +134,7 @@ def judge_all(
         if better:
             best_ratio, best = max(better, key=lambda pair: pair[0])
             speeds = f"{best_ratio:.2f}x against {judgement.ratio:.2f}x"
-            words = f"dominated: {best.candidate.label} is faster ({speeds}) and no less accurate"
+            words = f"dominated: {name(best.candidate)} is faster ({speeds}) and no less accurate"
             result[outcome.candidate.key] = Judgement("dominated", words, judgement.accuracy, judgement.ratio)
     return result
 

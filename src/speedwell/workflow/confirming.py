@@ -27,7 +27,7 @@ from .data_job import encode_confirmation
 from .preparation import OPEN_SECONDS, sets_of
 from .prepared import Prepared
 from .searching import Search
-from .trial import LOSSLESS_BATCH
+from .trial import turns
 
 __all__ = ["FINALISTS", "Confirmed", "confirm", "expected_cost"]
 
@@ -172,9 +172,7 @@ def _accuracy(
 def _answers(search: Search, p: Prepared, outcome: Outcome) -> Evidence:
     """All of the confirmation split, in a fresh process."""
     built = search.bench.build(outcome.candidate)
-    batch = p.settings.batch
-    if outcome.lossless and p.data.kind == "image" and search.bench.free_batch:
-        batch = max(batch, LOSSLESS_BATCH)
+    batch = search.bench.answer_batch(outcome.lossless)
     each = (seconds_per_run(outcome) or 0.1) / p.settings.batch
     seconds = 60.0 + 10.0 * p.confirmation * each
     with search.bench.open(built.model, outcome.candidate.engine) as remote:
@@ -213,8 +211,10 @@ def _speed(
     names[search.original.candidate.key] = "original"
     openers = with_control({key: _opener(search, o) for key, o in sides.items()}, fastest)
     calls = [_calls(p, i, [search.original, float32, *kept]) for i in range(len(p.workloads))]
+    block, settle = turns(max(seconds_per_run(o) or 0.0 for o in sides.values()))
     rng = np.random.default_rng(p.settings.seed + 1)
-    taken = run_rounds(openers, p.settings.rounds, calls, rng, lambda n: progress.confirming(n, p.settings.rounds))
+    told = p.settings.rounds
+    taken = run_rounds(openers, told, calls, rng, lambda n: progress.confirming(n, told), block=block, settle=settle)
     for key, failure in taken.failures.items():
         warnings.append(
             f"{names.get(key, 'the control')} failed while it was timed and was left out: {failure.message}"

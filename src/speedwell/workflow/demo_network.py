@@ -45,4 +45,6 @@ def build() -> nn.Module:
     return Network()
 
 
-build.preprocessing = {"image": {"size": [28, 28], "colour": "gray", "mean": [0.1307], "std": [0.3081]}}  # type: ignore[attr-defined]
+build.preprocessing = {  # type: ignore[attr-defined]
+    "image": {"size": [28, 28], "resize": "stretch", "colour": "gray", "mean": [0.1307], "std": [0.3081]}
+}

@@ -41,22 +41,23 @@ def gather_offers(
     seed: int,
     budget_seconds: float,
 ) -> dict[str, Any]:
-    """Runs in a worker. ``names``: passes to ask, empty for all. A pass is asked about the original where it takes
-    the original's form, else about the product of ``BASE``.
+    """Runs in a worker. ``names``: passes to ask, empty for all. A pass is asked about the furthest of the original,
+    its ONNX form and the fused form that it takes.
     """
     from .. import passes
 
-    base, notes = original, []
-    if original.form == "torch":
+    forms, notes = [original], []
+    arguments = (artifacts, calibration, workload, hardware, seed, budget_seconds)
+    for count in range(1, len(BASE) + 1) if original.form == "torch" else ():
         try:
-            arguments = (artifacts, calibration, workload, hardware, seed, budget_seconds)
-            base = decode(Model, jobs.build(original, BASE, *arguments)["model"])
+            forms.append(decode(Model, jobs.build(original, BASE[:count], *arguments)["model"]))
         except SpeedwellError as error:
-            notes.append(f"the network does not become ONNX: {error.what}")
+            notes.append(f"{BASE[count - 1].name}: {error.what}")
+            break
     offers = []
     for name in names or passes.REGISTRY.names():
         kind = type(passes.REGISTRY.get(name))
-        about = next((m for m in (original, base) if not kind.takes.refusal(m.form, m.traits)), None)
+        about = next((m for m in reversed(forms) if not kind.takes.refusal(m.form, m.traits)), None)
         if about is None:
             notes.append(f"{name}: takes no form that this network has")
             continue

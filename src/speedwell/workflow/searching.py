@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from ..core.candidate import Candidate
 from ..core.errors import JobError
 from ..core.outcome import Outcome
 from ..core.record import decode, encode
@@ -76,7 +77,14 @@ class Search:
 
     def judgements(self) -> dict[str, Judgement]:
         """Every finished trial's judgement, by candidate key."""
-        return judge_all(self.outcomes, self.original, self.prepared.promise, comparison_for(self.prepared.promise))
+        return self._judged(self.outcomes)
+
+    def _judged(self, outcomes: Sequence[Outcome]) -> dict[str, Judgement]:
+        def name(candidate: Candidate) -> str:
+            return candidate_label(candidate, self.prepared.candidate)
+
+        promise = self.prepared.promise
+        return judge_all(outcomes, self.original, promise, comparison_for(promise), name)
 
     def measure_original(self) -> Outcome:
         """Trial 0. Settles how many samples are looked at and what the promise means in numbers."""
@@ -164,9 +172,7 @@ class Search:
     def _can_win(self, partial: Outcome) -> bool:
         """Whether a candidate that answered the first block is worth the rest: not lost, and faster than the best."""
         judgements = self.judgements()
-        mine = judge_all(
-            [*self.outcomes, partial], self.original, self.prepared.promise, comparison_for(self.prepared.promise)
-        )
+        mine = self._judged([*self.outcomes, partial])
         judgement = mine[partial.candidate.key]
         bar = max([1.0, *(j.ratio for j in judgements.values() if j.safe and j.ratio and j.status == "competes")])
         return judgement.accuracy != "lost" and (judgement.ratio or 0.0) > bar
@@ -184,19 +190,17 @@ class Search:
     def _show(self, outcome: Outcome) -> None:
         judgement = self.judgements()[outcome.candidate.key]
         original = self.original
-        metric, base = outcome.metric, original.metric
         difference = None
         if outcome.evidence is not None and original.evidence is not None and len(outcome.evidence.scores):
             n = min(len(outcome.evidence), len(original.evidence))
             difference = float(outcome.evidence.scores[:n].mean() - original.evidence.scores[:n].mean())
-            metric = (base or 0.0) + difference
         speed = comparison_for(self.prepared.promise)(outcome, original).speed if outcome.timings else ()
         interval: Interval | None = speed[0].ratio if speed else None
         self.progress.finished(
             TrialRow(
                 number=outcome.number,
                 label=candidate_label(outcome.candidate, self.prepared.candidate),
-                accuracy=metric,
+                accuracy=outcome.metric,
                 difference=None if outcome.lossless and not difference else difference,
                 seconds=seconds_per_run(outcome),
                 ratio=None if outcome.candidate.key == self.prepared.candidate.key else interval,
@@ -213,7 +217,8 @@ class Search:
             return
         remote = self.bench.open_original()
         block = min(32, p.selection)
-        reply = remote.call("evaluate", split=p.folder / "selection", start=0, stop=block, batch=p.settings.batch)
+        batch = self.bench.answer_batch(True)
+        reply = remote.call("evaluate", split=p.folder / "selection", start=0, stop=block, batch=batch)
         each = reply.value["seconds"] / block
         wanted = int(SELECTION_SHARE * self.budget.seconds / max(each, 1e-9))
         selection = min(p.selection, max(LEAST_SELECTION, wanted))

@@ -30,14 +30,16 @@ from . import jobs
 from .prepared import Prepared
 from .workers import Workers
 
-__all__ = ["FIRST_BLOCK", "Bench", "Built"]
+__all__ = ["FIRST_BLOCK", "Bench", "Built", "turns"]
 
 FIRST_BLOCK = 256
 """Selection samples that every candidate answers; the rest only where it can still win."""
-MOST_CALLS = 40
+LEAST_CALLS, MOST_CALLS = 5, 60
 SECONDS_A_SIDE = 2.0
 """Timing one side of a pair takes about this long while searching."""
 LOSSLESS_BATCH = 16
+SETTLE_SECONDS, TURN_SECONDS = 0.005, 0.03
+"""A session that slept finds cold caches: it settles for this long, then its timed calls fill a turn of about that."""
 
 
 @dataclass(frozen=True)
@@ -171,12 +173,13 @@ class Bench:
                 side.call("use", workload=number)
             warm = float(np.median(base.call("time", calls=3).value))
             other = warm if itself else float(np.median(remote.call("time", calls=3).value))
-            calls = int(np.clip(SECONDS_A_SIDE / max(warm, other, 1e-6), 5, MOST_CALLS))
+            calls = int(np.clip(SECONDS_A_SIDE / max(warm, other, 1e-6), LEAST_CALLS, MOST_CALLS))
             if itself:
                 samples = tuple(base.call("time", calls=calls).value)
                 timings.append(Timing(workload, (samples,), (samples,)))
                 continue
-            taken = interleave({"baseline": base, "candidate": remote}, calls, self.rng)
+            block, settle = turns(max(warm, other))
+            taken = interleave({"baseline": base, "candidate": remote}, calls, self.rng, block=block, settle=settle)
             if failed := next(iter(taken.failures.values()), None):
                 raise JobError(failed.message, failed.detail, failed.kind.value)
             timings.append(Timing(workload, (taken.samples["baseline"],), (taken.samples["candidate"],)))
@@ -191,31 +194,49 @@ class Bench:
         wins: Callable[[Outcome], bool],
     ) -> Outcome:
         p = self.prepared
-        total, batch = p.selection, p.settings.batch
-        if lossless and p.data.kind == "image" and self.free_batch:
-            batch = max(batch, LOSSLESS_BATCH)
+        total, batch = p.selection, self.answer_batch(lossless)
         first = min(FIRST_BLOCK, total)
         base = self._original
         if base is not None and base is not remote:
             base.pause()
         evidence = self._answers(remote, 0, first, batch)
-        outcome = self._with(outcome, evidence)
+        outcome = _with(outcome, evidence, original)
         whole = original is None or (not lossless and wins(outcome))
         if whole and first < total:
-            outcome = self._with(outcome, Evidence.join([evidence, self._answers(remote, first, total, batch)]))
+            outcome = _with(outcome, Evidence.join([evidence, self._answers(remote, first, total, batch)]), original)
         return outcome
 
     def _answers(self, remote: Remote, start: int, stop: int, batch: int) -> Evidence:
         reply = remote.call("evaluate", split=self.prepared.folder / "selection", start=start, stop=stop, batch=batch)
         return Evidence(reply.value["kind"], reply.arrays["scores"], reply.arrays["answers"])
 
-    def _with(self, outcome: Outcome, evidence: Evidence) -> Outcome:
-        metric = float(evidence.scores.mean()) if len(evidence.scores) else None
-        return replace(outcome, evidence=evidence, metric=metric)
+    def answer_batch(self, lossless: bool) -> int:
+        """Samples a call while answering: as the user will call it, because a dynamic scale depends on the batch; where
+        no answer can depend on it, as many as is quick.
+        """
+        p = self.prepared
+        free = all(spec.shape and isinstance(spec.shape[0], str) for spec in p.model.signature.inputs)
+        return (
+            max(p.settings.batch, LOSSLESS_BATCH) if lossless and p.data.kind == "image" and free else p.settings.batch
+        )
 
-    @property
-    def free_batch(self) -> bool:
-        return all(spec.shape and isinstance(spec.shape[0], str) for spec in self.prepared.model.signature.inputs)
+
+def _with(outcome: Outcome, evidence: Evidence, original: Outcome | None) -> Outcome:
+    """Evidence that covers a part of the split gives a metric relative to the original on that part: metrics of
+    different parts could not be compared.
+    """
+    metric = float(evidence.scores.mean()) if len(evidence.scores) else None
+    if metric is not None and original is not None and original.evidence is not None and original.metric is not None:
+        metric += original.metric - float(original.evidence.scores[: len(evidence)].mean())
+    return replace(outcome, evidence=evidence, metric=metric)
+
+
+def turns(seconds: float) -> tuple[int, int]:
+    """(block, settle) of ``measure.interleave`` for calls of so many seconds: networks of microseconds need longer
+    turns, or waking up is what is timed.
+    """
+    each = max(seconds, 1e-6)
+    return int(np.clip(TURN_SECONDS / each, 3, 20)), int(np.clip(SETTLE_SECONDS / each, 1, 20))
 
 
 def _failure(error: SpeedwellError, stage: str) -> Failure:

@@ -44,6 +44,7 @@ class BundleEvidence:
 class BundleContents:
     """``model``: the winner's product. ``original``: the original's digest. ``preprocessing``: a folder that holds
     transform.json (and tokenizer.json), as ``Transform.save`` writes it; None where raw samples are tensors.
+    ``answer``: the task's options by which outputs become an answer.
     """
 
     model: Model
@@ -57,3 +58,4 @@ class BundleContents:
     preprocessing: Path | None
     evidence: BundleEvidence
     speedwell: str
+    answer: Mapping[str, Any] = field(default_factory=dict)

@@ -41,7 +41,7 @@ class Manifest:
     ``original`` and ``artifact``: content hashes of the original and of the product as it was measured (before local
     paths were taken out of it). ``origin``: "onnx", "factory", "hf" or "timm", with ``reference`` ("module:callable";
     of a path its last part) and the ``versions`` that build a torch form. ``confirmed`` False: best so far, not
-    certified.
+    certified. ``answer``: how outputs become an answer, where the task's default is not meant (threshold, output).
     """
 
     speedwell: str
@@ -61,6 +61,7 @@ class Manifest:
     reference: str
     confirmed: bool
     versions: Mapping[str, str] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,7 @@ def _manifest(contents: BundleContents, files: tuple[FileEntry, ...]) -> Manifes
         reference=_reference(model),
         confirmed=contents.confirmed,
         versions=dict(model.origin.versions),
+        answer=dict(contents.answer),
     )
     record = encode(manifest)
     _refuse_leaks({k: v for k, v in record.items() if k != "classes"}, MANIFEST)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..core.protocols import Task
 from ..core.registry import Registry
-from .classification import Classification
+from .classification import Classification, class_scores
 from .custom import Custom
 from .guess import guess_task
 from .image_classification import ImageClassification
@@ -18,7 +18,7 @@ from .text_settings import TEXT_OPTIONS
 
 __all__ = [
     "IMAGE_OPTIONS", "REGISTRY", "TEXT_OPTIONS", "Classification", "Custom", "ImageClassification",
-    "TextClassification", "build", "check_labels", "guess_task", "read_data", "read_options",
+    "TextClassification", "build", "check_labels", "class_scores", "guess_task", "read_data", "read_options",
 ]  # fmt: skip
 
 REGISTRY: Registry[Task] = Registry(

@@ -164,6 +164,7 @@ class _Job:
         self.show_samples = show_samples
         self.used = used
         self.began = began
+        self.handed = False
 
     def go(
         self, prepared: Prepared, store: Store, clock: Budget, confirm_now: bool, dry_run: bool
@@ -199,7 +200,7 @@ class _Job:
         except KeyboardInterrupt:
             handover.write_trials(self.folder, store.outcomes())
             self.folder.update(used=self.used + time.monotonic() - self.began)
-            best = str(self.out) if (self.out / "manifest.json").is_file() else ""
+            best = str(self.out) if self.handed else ""
             self.progress.interrupted(best, f"speedwell accelerate --resume {self.folder.path}")
             raise
         finally:
@@ -210,8 +211,10 @@ class _Job:
         from .differing import shown_samples
 
         samples = shown_samples(self.folder) if self.show_samples else None
-        if bundle is None and (self.out / "manifest.json").is_file() and self.out == self.folder.best:
-            shutil.rmtree(self.out)  # a best so far that was not certified is no result
+        if bundle is None and self.handed and self.out != self.folder.best:
+            # a best so far that was not certified is no result: it stays with the run, marked "not confirmed"
+            shutil.rmtree(self.folder.best, ignore_errors=True)
+            shutil.move(self.out, self.folder.best)
         report = handover.write_report_beside(self.folder, bundle or self.out, samples)
         paths: dict[str, str | Path] = {"report": report, "run": self.folder.path}
         if bundle is not None:
@@ -222,7 +225,7 @@ class _Job:
         return Accelerated(result, self.folder.path, bundle, report)
 
     def _best(self, search: Search, outcome: Outcome) -> None:
-        handover.hand_over_best(search, outcome, self.out)
+        self.handed = handover.hand_over_best(search, outcome, self.out) is not None or self.handed
 
     def _dry(self, search: Search) -> None:
         search.measure_original()

@@ -134,6 +134,7 @@ def write_in_worker(
         preprocessing=transform if transform.is_dir() else None,
         evidence=BundleEvidence(record, scores, _probe(model, outcome, prepared)),
         speedwell=__version__,
+        answer={k: v for k, v in prepared.settings.options.items() if k in ("threshold", "output")},
     )
     return str(write_bundle(out, contents, own_key()))
 

@@ -15,10 +15,9 @@ from ..bundle import Manifest
 from ..core.errors import InputMismatchError, UsageError
 from ..core.protocols import Session
 from ..inputs import Transform
+from ..tasks import class_scores
 
 __all__ = ["Answer", "Fast"]
-
-TOP = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +41,8 @@ class Answer:
 class Fast:
     """A callable; close it, or use it in a ``with`` block. Safe to call from several threads (calls take turns).
 
-    ``fast("a text")``, ``fast(image)``, ``fast(path)`` give an ``Answer``; a list of them gives a list;
+    ``fast("a text")``, ``fast(image)``, ``fast(path)`` give an ``Answer`` (a custom task: the outputs by name); a list
+    of them gives a list;
     ``fast({"input": array, ...})`` or ``fast(array)`` of ready tensors gives outputs by name.
     """
 
@@ -106,22 +106,31 @@ class Fast:
     ) -> None:
         self.close()
 
-    def _answers(self, samples: list[Any]) -> list[Answer]:
+    def _answers(self, samples: list[Any]) -> list[Any]:
         if self._transform is None:
             raise UsageError("this bundle has no preprocessing")
         encoded = [self._transform.encode(s) for s in samples]
-        answers: list[Answer] = []
+        answers: list[Any] = []
         for start in range(0, len(encoded), self._batch):
             part = encoded[start : start + self._batch]
             # a session may be made for this very batch: the last one is filled up
             filled = [part[i % len(part)] for i in range(self._batch)]
             outputs = self.run(self._transform.finish(filled))
-            scores = next(v for v in outputs.values() if v.dtype.kind == "f")
-            for row in np.asarray(scores)[: len(part)]:
-                flat = np.atleast_1d(np.squeeze(row))
-                index = int(flat.argmax()) if flat.size > 1 else int(flat[0] > 0)
-                label = self.classes[index] if index < len(self.classes) else ""
-                answers.append(Answer(index, label, flat))
+            answers += self._told(outputs, len(part))
+        return answers
+
+    def _told(self, outputs: Mapping[str, np.ndarray], count: int) -> list[Any]:
+        """Outputs of a batch as answers by the task's own rule; a custom task's outputs as they are, by sample."""
+        if self.manifest.task == "custom":
+            return [{name: value[i] for name, value in outputs.items()} for i in range(count)]
+        rule = self.manifest.answer
+        scores = class_scores(outputs, str(rule.get("output") or ""), self._batch)
+        binary = scores.ndim == 1
+        answers = []
+        for row in scores[:count]:
+            flat = np.atleast_1d(row)
+            index = int(row > float(rule.get("threshold", 0.0))) if binary else int(flat.argmax())
+            answers.append(Answer(index, self.classes[index] if index < len(self.classes) else "", flat))
         return answers
 
     def _is_tensor(self, inputs: Any) -> bool:

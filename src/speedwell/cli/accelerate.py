@@ -36,7 +36,9 @@ def command(
     agree: Annotated[
         str | None, typer.Option("--agree", help="The promise without labels: 99% of the answers stay the same.")
     ] = None,
-    budget: Annotated[str, typer.Option("--budget", help="Time for all of it: 10m, 90s, 1h.")] = "10m",
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="Time for all of it: 10m, 90s, 1h. Default 10m, or as it was.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Where the bundle goes (default: in the run folder).")
     ] = None,
@@ -78,7 +80,7 @@ def command(
 ) -> None:
     """Find the fastest version of MODEL that keeps the promise, prove it, and hand over a signed bundle."""
     from ..workflow.accelerate import run_accelerate
-    from ..workflow.settings import Settings
+    from ..workflow.settings import DEFAULT_BUDGET, Settings
 
     del debug
     settings = None
@@ -93,7 +95,7 @@ def command(
             task=task,
             max_drop=max_drop,
             agree=agree,
-            budget=budget,
+            budget=budget or DEFAULT_BUDGET,
             batch=batch,
             threads=threads,
             out=str(out) if out else None,
@@ -114,7 +116,7 @@ def command(
             shown,
             run=run,
             resume=resume,
-            budget=budget if resume else None,
+            budget=budget,
             confirm_now=confirm_now,
             dry_run=dry_run,
             show_samples=show_samples,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,12 @@ def command(
             items += [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         else:
             items.append(text)
-    with open_bundle(bundle, key=key, unsigned=unsigned) as fast:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said below, without a line of source code
+        opened = open_bundle(bundle, key=key, unsigned=unsigned)
+    for note in opened.notes:
+        typer.echo(note, err=True)
+    with opened as fast:
         if fast.reads == "images":
             items = [str(_existing(item)) for item in items]
         for item, answer in zip(items, fast(items), strict=True):

@@ -11,8 +11,6 @@ from typing import Any, Protocol
 
 import typer
 
-from ..core.record import encode
-
 __all__ = ["Sayable", "progress", "say"]
 
 
@@ -43,4 +41,6 @@ def progress(quiet: bool, as_json: bool) -> Iterator[Any]:
 
 def say(answer: Sayable, as_json: bool) -> None:
     """Print a verb's answer."""
+    from ..core.record import encode
+
     typer.echo(json.dumps(encode(answer)) if as_json else answer.text)

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 from .workload import Workload
 
-__all__ = ["AccuracyClaim", "AccuracyVerdict", "Interval", "Promise", "SpeedClaim", "SpeedVerdict"]
+__all__ = ["CLAIM_PAIRS", "AccuracyClaim", "AccuracyVerdict", "Interval", "Promise", "SpeedClaim", "SpeedVerdict"]
+
+
+CLAIM_PAIRS = 12
+"""Pairs of fresh processes that a latency claim needs; an interval from fewer is an estimate."""
 
 
 class SpeedVerdict(enum.Enum):
@@ -92,3 +96,8 @@ class SpeedClaim:
     candidate_seconds: float
     note: str = ""
     samples: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...] = field(default=())
+
+    @property
+    def is_claim(self) -> bool:
+        """True where enough pairs were timed to claim anything."""
+        return self.pairs >= CLAIM_PAIRS

@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from speedwell.core.verdict import Interval, SpeedClaim, SpeedVerdict
+from speedwell.core.verdict import CLAIM_PAIRS, Interval, SpeedClaim, SpeedVerdict
 from speedwell.core.workload import Workload
 
 from .hodges_lehmann import hodges_lehmann_interval
@@ -17,7 +17,6 @@ from .rounds import Pair
 
 __all__ = ["CLAIM_PAIRS", "Control", "a_a_control", "at_least", "pair_effects", "speed_claim"]
 
-CLAIM_PAIRS = 12
 NOISY_SPREAD = 0.02
 _LEAST_FOR_RANKS = 6
 # Between fresh processes of one and the same session the median call moves by about this much (log scale) on a quiet

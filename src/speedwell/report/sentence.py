@@ -88,7 +88,12 @@ def baseline_label(claim: SpeedClaim) -> str:
 
 def speed_words(claim: SpeedClaim) -> str:
     """ "3.39x the speed of the original [3.35, 3.44]"."""
-    return f"{ratio(claim.ratio.estimate)} the speed of {baseline_label(claim)} {interval(claim.ratio)}"
+    return f"{ratio(claim.ratio.estimate)} the speed of {baseline_label(claim)} {interval(claim.ratio)}{_few(claim)}"
+
+
+def _few(claim: SpeedClaim) -> str:
+    """What must stand beside an interval from too few pairs for a claim."""
+    return "" if claim.is_claim else f" (an estimate from {claim.pairs} rounds, no claim)"
 
 
 def verdict_sentence(result: Result) -> str:
@@ -109,8 +114,9 @@ def verdict_sentence(result: Result) -> str:
 def _certified(won: Confirmation, promise: Promise) -> str:
     claim = won.accuracy
     speed = next((s for s in won.speed if s.baseline == "original"), None)
-    times = f"{ratio(speed.ratio.estimate, '')} times as fast as the original {interval(speed.ratio)}" if speed else ""
-    gain = times or "Faster than the original"
+    gain = "Faster than the original"
+    if speed:
+        gain = f"{ratio(speed.ratio.estimate, '')} times as fast as the original {interval(speed.ratio)}{_few(speed)}"
     if promise.kind == "equal":
         return f"{gain}, with outputs equal within float32 rounding; without data, accuracy was not measured."
     if promise.kind == "agreement":

@@ -53,7 +53,7 @@ def main() -> None:
     (``docs/errors.md``). With ``--debug`` an error keeps its traceback; with ``--json`` it is a JSON line.
     """
     try:
-        app()
+        app(prog_name="speedwell")  # whatever the program was started as
     except SpeedwellError as error:
         if "--debug" in sys.argv:
             raise

@@ -11,20 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ResumeError, UsageError
+from ..core.errors import DataError, JobError, ModelError, OutputError, ResumeError, UsageError
 from ..core.hardware import Hardware
 from ..core.outcome import Outcome
 from ..core.record import decode, encode
 from ..core.result import Result
 from ..measure.environment import FIXED
 from ..report import NullProgress, Progress
-from ..search import Budget, Estimates, Ledger, Store, describe
+from ..search import Budget, Ledger, Store, describe
 from . import handover
 from .accelerated import Accelerated
 from .confirming import confirm
 from .header import header_of
 from .live import take_live
-from .offering import engine_offers
+from .offering import check_names, engine_offers
 from .preparation import prepare
 from .prepared import Prepared
 from .run_folder import RunFolder
@@ -33,6 +33,9 @@ from .settings import Settings
 from .workers import Workers
 
 __all__ = ["accelerate", "run_accelerate"]
+
+LEAST_FREE = 1 << 20
+"""With fewer bytes free beside the run, a worker's failure is put down to the full disk."""
 
 
 def accelerate(
@@ -120,6 +123,7 @@ def run_accelerate(
         raise UsageError("no model is named", "speedwell accelerate model.onnx --data folder/   (or --resume RUN)")
     else:
         settings = settings.checked(hardware)
+        check_names(settings.engines, settings.passes)
         limit = Budget.start(settings.budget)  # a budget that cannot be read is refused before anything is written
         limit.require(5.0, "opening the model and measuring the original")
         if settings.out:
@@ -131,17 +135,34 @@ def run_accelerate(
         )  # fmt: skip
     out = Path(settings.out) if settings.out else folder.best
     workers = Workers(folder.scratch, hardware, settings.threads)
+    measured = 0
     try:
         prepared = _prepared(folder, settings, workers, module, sets)
         with Store.open(folder.path) as store:
             used = 0.0 if resume is None else float(folder.require("run.json").get("used", 0.0))
             clock = Budget.start(settings.budget, before=used + time.monotonic() - began)
             job = _Job(folder, out, workers, progress, show_samples, used, began)
-            return job.go(prepared, store, clock, confirm_now, dry_run)
+            try:
+                return job.go(prepared, store, clock, confirm_now, dry_run)
+            finally:
+                measured = len(store.outcomes())
+    except (ModelError, DataError, UsageError, JobError) as error:
+        if isinstance(error, JobError) and folder.free_bytes < LEAST_FREE:
+            raise OutputError(
+                f"the disk that holds {folder.path} is full ({folder.free_bytes / 1e3:.0f} kB free), "
+                f"so a worker failed: {error.what}",
+                f"Make room, then go on: speedwell accelerate --resume {folder.path}",
+            ) from error
+        if measured <= 1 and resume is None:
+            folder.remove()  # what was asked for cannot be done: a resumed run would end here again
+        raise
     except BaseException:
         if not (folder.path / "store.sqlite").exists() and resume is None:
-            shutil.rmtree(folder.path, ignore_errors=True)  # nothing was measured: nothing to resume
+            folder.remove()  # nothing was measured: nothing to resume
         raise
+    finally:
+        if dry_run and resume is None:
+            folder.remove()
 
 
 class _Job:
@@ -176,7 +197,8 @@ class _Job:
         for warning in p.data.warnings:
             self.progress.warning(warning)
         if p.data.bad:
-            self.progress.warning(f"{len(p.data.bad)} samples cannot be read and are left out, such as {p.data.bad[0]}")
+            many = f"{len(p.data.bad)} samples cannot be read and are left out, such as"
+            self.progress.warning(f"{many if len(p.data.bad) > 1 else 'left out:'} {p.data.bad[0]}")
         search = Search(self.folder, p, self.workers, store, clock, self.progress)
         search.on_best = lambda outcome: self._best(search, outcome)
         try:
@@ -215,7 +237,7 @@ class _Job:
             # a best so far that was not certified is no result: it stays with the run, marked "not confirmed"
             shutil.rmtree(self.folder.best, ignore_errors=True)
             shutil.move(self.out, self.folder.best)
-        report = handover.write_report_beside(self.folder, bundle or self.out, samples)
+        report = handover.write_report_beside(self.folder, bundle, samples)
         paths: dict[str, str | Path] = {"report": report, "run": self.folder.path}
         if bundle is not None:
             paths["bundle"] = bundle
@@ -230,7 +252,7 @@ class _Job:
     def _dry(self, search: Search) -> None:
         search.measure_original()
         space = search.offer()
-        for row in describe(space, Estimates(), search.budget.for_search()):
+        for row in describe(space, search.estimates(), search.budget.for_search()):
             fits = "" if row.fits else "   (does not fit the budget)"
             cost = f"{row.expected_ratio:4.2f}x  {row.cost_seconds:4.0f} s" if row.cost_seconds else " " * 14
             self.progress.note(f"{row.rung:<9} {cost}  {row.what}: {row.why}{fits}")
@@ -301,7 +323,10 @@ def _shown(path: Path) -> str:
 
 
 def _example(result: Result) -> str:
-    names = list(result.workloads[0].shapes) if result.workloads else []
-    if any("ids" in n for n in names):
+    """What one may call the opened bundle with."""
+    (first, *_) = result.workloads
+    if first.name == "generated inputs":  # no preprocessing is known: tensors by name
+        return "{" + ", ".join(f'"{name}": array' for name in first.shapes) + "}"
+    if any("ids" in name for name in first.shapes):
         return '"a text"'
-    return '"photo.jpg"' if names else "..."
+    return '"photo.jpg"' if any(len(shape) == 4 for shape in first.shapes.values()) else "array"

@@ -48,7 +48,7 @@ class Diagnosis:
             lines.append(f"{row.name:<14} {'yes' if row.ok else 'no':<11} {row.version}")
             if row.why_not:
                 lines.append(f"               {row.why_not}")
-        return "\n".join([*lines, "", *(f"- {r}" for r in self.remarks)])
+        return "\n".join([*lines, *([""] if self.remarks else []), *(f"- {r}" for r in self.remarks)])
 
 
 def doctor() -> Diagnosis:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..bundle import BundleContents, BundleEvidence, EvidenceRecord, Probe, own_key, write_bundle
 from ..core.candidate import Candidate
-from ..core.errors import OutputError
+from ..core.errors import OutputError, SpeedwellError
 from ..core.evidence import Evidence
 from ..core.model import Model
 from ..core.outcome import Outcome, Timing
@@ -49,9 +49,9 @@ def bundleable(prepared: Prepared, candidate: Candidate) -> str:
 def check_out(out: Path) -> None:
     """Raise ``OutputError`` early where ``out`` cannot take a bundle: not after the search has used its time."""
     parent = out.absolute().parent
+    there = next(p for p in (parent, *parent.parents) if p.exists())  # what is missing comes with the bundle
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        probe = parent / f".{out.name}.speedwell-probe"
+        probe = there / f".{out.name}.speedwell-probe"
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
@@ -240,13 +240,17 @@ def write_profiles(run: RunFolder, search: Search, best: Candidate | None) -> No
     for name, candidate in (("original", search.prepared.candidate), ("winner", best)):
         if candidate is None:
             continue
-        built = search.bench.build(candidate)
-        with search.bench.open(built.model, candidate.engine) as remote:
-            profiles[name] = remote.call("profile", runs=5).value
+        try:
+            built = search.bench.build(candidate)
+            with search.bench.open(built.model, candidate.engine) as remote:
+                profiles[name] = remote.call("profile", runs=5).value
+        except SpeedwellError as error:  # the verdict stands without it
+            search.progress.warning(f"No times by operator of the {name}: {error.what.partition(chr(10))[0]}")
     run.write("profile.json", profiles)
 
 
 def write_report_beside(run: RunFolder, bundle: Path | None, show_samples: Any = None) -> Path:
     """The html file: beside the bundle where there is one, else in the run."""
     target = bundle.with_name(f"{bundle.name}.report.html") if bundle is not None else run.path / "report.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
     return write_html(run.path, target, show_samples)

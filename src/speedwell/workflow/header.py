@@ -19,7 +19,7 @@ def header_of(prepared: Prepared, hardware: Hardware, engines: tuple[str, ...]) 
     kind = {"torch": "PyTorch", "onnx": "ONNX"}[model.form]
     facts: dict[str, str | list[str]] = {
         "Machine": [machine, f"engines: {ready}", *gpus],
-        "Model": f"{model.origin.reference} ({kind}), {model.size_bytes / 1e6:.1f} MB",
+        "Model": f"{model.origin.reference} ({kind}), {_size(model.size_bytes)}",
     }
     workloads = "; ".join(w.label for w in p.workloads)
     if p.data.none:
@@ -43,3 +43,8 @@ def _promise(p: Prepared) -> str:
         shows = look_ahead(max(p.confirmation, 10), p.promise.margin, kind)  # type: ignore[arg-type]
         return f"{promise_words(p.promise)}; this data can show down to {100 * shows.tightest:.1f} points"
     return f"{p.promise.stated}, settled once the original's score is known"
+
+
+def _size(count: int) -> str:
+    """ "90.9 MB", "17.1 kB" """
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.candidate import Step
-from ..core.errors import SpeedwellError
+from ..core.errors import SpeedwellError, UnknownNameError
 from ..core.hardware import Hardware
 from ..core.model import Model
 from ..core.record import decode, encode
@@ -17,7 +17,7 @@ from ..core.workload import Workload
 from ..search import EngineOffer, PassOffer
 from . import jobs
 
-__all__ = ["Offers", "engine_offers", "gather_offers"]
+__all__ = ["Offers", "check_names", "engine_offers", "gather_offers"]
 
 BASE = (Step("to_onnx"), Step("fuse"))
 """What most candidates share; built first, because the settings of later passes are read off its product."""
@@ -67,6 +67,19 @@ def gather_offers(
         else:
             notes.append(f"{name}: nothing worth trying on this network and machine")
     return dict(encode(Offers(tuple(offers), tuple(notes))))
+
+
+def check_names(engines: tuple[str, ...], passes: tuple[str, ...]) -> None:
+    """Raise ``UnknownNameError`` for an engine or pass that there is not: before anything is written or measured."""
+    from .. import engines as engine_room
+    from .. import passes as pass_room
+
+    for option, kind, names, known in (
+        ("--engines", "engine", engines, engine_room.REGISTRY.names()),
+        ("--passes", "pass", passes, pass_room.REGISTRY.names()),
+    ):
+        if unknown := [n for n in names if n not in known]:
+            raise UnknownNameError(f"{option}: there is no {kind} {unknown[0]!r}", f"There are: {', '.join(known)}")
 
 
 def engine_offers(names: tuple[str, ...], hardware: Hardware) -> tuple[EngineOffer, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -75,6 +76,11 @@ class RunFolder:
         """Where the best-so-far bundle lies when no ``--out`` was given."""
         return self.path / "bundle"
 
+    @property
+    def free_bytes(self) -> int:
+        """What the disk that holds the run still takes."""
+        return shutil.disk_usage(self.path).free
+
     def read(self, name: str) -> Any:
         """A JSON file of the run, or None where it is not there. Raises ``ResumeError`` where it cannot be read."""
         try:
@@ -109,6 +115,13 @@ class RunFolder:
         whole: dict[str, Any] = {**(self.read("run.json") or {}), **values}
         self.write("run.json", whole)
         return whole
+
+    def remove(self) -> None:
+        """Take the whole run away, and ``runs`` with it where it was the only one."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self.path.parent.name == "runs":
+            with contextlib.suppress(OSError):
+                self.path.parent.rmdir()
 
     def tidy(self) -> None:
         """Remove what only workers needed."""

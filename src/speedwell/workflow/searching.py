@@ -14,7 +14,7 @@ from ..measure import look_ahead, settle_promise
 from ..report import NullProgress, Progress, TrialRow, candidate_label
 from ..search import Budget, Estimates, Judgement, Space, Store, judge_all, plan, propose, seconds_per_run
 from .comparing import comparison_for
-from .offering import Offers, engine_offers, gather_offers
+from .offering import BASE, Offers, engine_offers, gather_offers
 from .prepared import Prepared
 from .run_folder import RunFolder
 from .trial import Bench
@@ -94,7 +94,11 @@ class Search:
             self.progress.started(
                 0, candidate_label(candidate, candidate), "the original, which all else is compared with"
             )
-            self.bench.open_original()
+            try:
+                self.bench.open_original()
+            except JobError as error:
+                fix = error.fix or "Nothing can be compared with it: repair the model, or its weights, first."
+                raise JobError(f"the original itself fails: {error.what}", fix, error.kind) from error
             self._choose_selection()
             self.store.begin(0, candidate)
             outcome = self.bench.measure(candidate, True, None, lambda _: True)
@@ -165,9 +169,9 @@ class Search:
         return expected_cost(self.prepared, self.original, self.outcomes)
 
     def estimates(self) -> Estimates:
-        """Priors of cost, scaled by what the original took."""
-        seconds = next((o.seconds - o.build_seconds for o in self.outcomes if not o.candidate.steps), 10.0)
-        return Estimates(trial_seconds=max(2.0, seconds))
+        """Priors of cost: what the original took to time and answer; the shared steps are built before the search."""
+        seconds = next((o.seconds for o in self.outcomes if not o.candidate.steps and o.failure is None), 10.0)
+        return Estimates(trial_seconds=max(2.0, seconds), step_seconds={step.name: 0.2 for step in BASE})
 
     def _can_win(self, partial: Outcome) -> bool:
         """Whether a candidate that answered the first block is worth the rest: not lost, and faster than the best."""

@@ -1,0 +1,42 @@
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import speedwell
+from speedwell.core import Hardware
+from speedwell.workflow import doctor as module
+
+
+def test_every_engine_has_a_row_and_a_reason_where_it_does_not_run() -> None:
+    found = speedwell.doctor()
+    assert {"eager", "inductor", "onnxruntime", "openvino"} <= {r.name for r in found.engines}
+    for row in found.engines:
+        assert row.ok or row.why_not
+        assert row.name in found.text
+    assert max(map(len, found.text.splitlines())) <= 120
+
+
+def test_without_a_compiler_it_says_so_and_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    found = speedwell.doctor()
+    inductor = next(r for r in found.engines if r.name == "inductor")
+    assert not inductor.ok
+    assert "compiler" in inductor.why_not
+    assert "apt-get install g++" in found.text
+    assert found.compiler == ""
+
+
+def test_remarks_fit_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Hardware.here()
+    old = replace(here, architecture="x86_64", flags=("avx2",), gpus=("NVIDIA A100",))
+    remarks = "\n".join(module._remarks(old, {}))
+    assert "7 bits" in remarks
+    assert "NVIDIA A100: seen, not used" in remarks
+    assert 'pip install "speedwell[torch]"' in remarks
+    arm = "\n".join(module._remarks(replace(here, architecture="arm64", flags=()), here.versions))
+    assert "arm64" in arm
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert "WSL" in "\n".join(module._remarks(here, here.versions))

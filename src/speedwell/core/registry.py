@@ -15,6 +15,7 @@ from .errors import DuplicateNameError, SpeedwellError, UnknownNameError
 __all__ = ["Registry"]
 
 T = TypeVar("T")
+_ONE = {"engines": "engine", "passes": "pass", "tasks": "task", "sources": "source"}
 
 
 class Registry(Generic[T]):
@@ -52,7 +53,7 @@ class Registry(Generic[T]):
         point = self._found().get(name)
         if point is None:
             kind = self.group.rpartition(".")[2]
-            raise UnknownNameError(f"no {kind[:-1]} named {name!r}", f"There are: {', '.join(self.names())}")
+            raise UnknownNameError(f"no {_ONE.get(kind, kind.removesuffix("s"))} named {name!r}", f"There are: {', '.join(self.names())}")
         try:
             made: T = point.load()()
         except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import re
@@ -78,7 +79,8 @@ def write_html(run: Path, out: Path, show_samples: Sequence[ShownSample] | None 
             os.fsync(file.fileno())
         temporary.replace(out)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the place itself may be no folder
+            temporary.unlink(missing_ok=True)
         raise OutputError(
             f"cannot write the report {out}: {error.strerror or error}", "Name a writable place with --out FILE."
         ) from error

@@ -135,6 +135,8 @@ def judge_all(
             best_ratio, best = max(better, key=lambda pair: pair[0])
             speeds = f"{best_ratio:.2f}x against {judgement.ratio:.2f}x"
             words = f"dominated: {name(best.candidate)} is faster ({speeds}) and no less accurate"
+            if best.candidate.key == original.candidate.key:
+                words = f"not faster than the original: {judgement.ratio:.2f}x"
             result[outcome.candidate.key] = Judgement("dominated", words, judgement.accuracy, judgement.ratio)
     return result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,8 @@ from .histogram import Histogram
 
 if TYPE_CHECKING:
     import onnx_ir as ir
-    from onnxruntime import InferenceSession
 
-__all__ = ["MAX_SAMPLES", "Observation", "calibration_batches", "calibration_digest", "observe"]
+__all__ = ["MAX_SAMPLES", "Observation", "calibration_batches", "calibration_digest", "observe", "run_of"]
 
 MAX_SAMPLES = 512
 """Calibration samples read at most. Ranges settle within a few hundred; each costs two runs of the network."""
@@ -63,19 +62,16 @@ def observe(graph: ir.Model, model: Model, tensors: Iterable[str], context: Cont
                 n: Histogram(float(kept["ends"][i, 0]), float(kept["ends"][i, 1]), kept["counts"][i])
                 for i, n in enumerate(names)
             }
-    path = context.scratch / f"ranges-{key[:32]}.onnx"
-    try:
-        run = _session_with(graph, names, path, context.workload.threads)
-        found = _histograms(run, names, context)
-    finally:
-        path.unlink(missing_ok=True)
+    found = _histograms(run_of(graph, names, context, f"ranges-{key[:32]}"), names, context)
     _keep(store, names, found)
     return found
 
 
-def _histograms(run: InferenceSession, names: list[str], context: Context) -> dict[str, Histogram]:
+def _histograms(
+    run: Callable[[Arrays], dict[str, np.ndarray]], names: list[str], context: Context
+) -> dict[str, Histogram]:
     lows, highs, sizes = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf), dict.fromkeys(names, 0)
-    for outputs in _runs(run, names, context):
+    for outputs in map(run, calibration_batches(context)):
         for name, value in outputs.items():
             if value.size:
                 # min and max carry a NaN along only when it comes first; the sum carries each
@@ -88,32 +84,41 @@ def _histograms(run: InferenceSession, names: list[str], context: Context) -> di
         raise PreconditionError("there is no calibration data", "Give data, or use quantize_dynamic.")
     found = {n: Histogram(lows[n], highs[n]) if sizes[n] else Histogram(0.0, 0.0) for n in names}
     strides = {n: -(-sizes[n] // MAX_VALUES) | 1 for n in names}  # odd: does not lock to a power-of-2 channel count
-    for i, outputs in enumerate(_runs(run, names, context)):
+    for i, outputs in enumerate(map(run, calibration_batches(context))):
         for name, value in outputs.items():
             found[name].add(value.reshape(-1)[i % strides[name] :: strides[name]])
     return found
 
 
-def _session_with(graph: ir.Model, names: list[str], path: Path, threads: int) -> InferenceSession:
-    """A session of ``graph`` that gives ``names`` as well; the file at ``path`` may go once it is open."""
+def run_of(
+    graph: ir.Model, names: Sequence[str], context: Context, file: str
+) -> Callable[[Arrays], dict[str, np.ndarray]]:
+    """A function from a calibration batch to ``names``, tensors of ``graph`` or its inputs.
+
+    ``file``: a name in scratch for the model, which goes once it is open.
+    """
     import onnx_ir as ir
 
     copy = graph.clone()
     values = {v.name: v for node in copy.graph for v in node.outputs} | {v.name: v for v in copy.graph.inputs}
     outputs = {v.name for v in copy.graph.outputs}
     copy.graph.outputs.extend(values[n] for n in names if n not in outputs and not values[n].is_graph_input())
+    path = context.scratch / f"{file}.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
-    ir.save(copy, path)
-    return session(path, threads, optimize=True)
-
-
-def _runs(run: InferenceSession, names: list[str], context: Context) -> Iterator[dict[str, np.ndarray]]:
-    inputs = [i.name for i in run.get_inputs()]
+    try:
+        ir.save(copy, path)
+        opened = session(path, context.workload.threads, optimize=True)
+    finally:
+        path.unlink(missing_ok=True)
+    inputs = [i.name for i in opened.get_inputs()]
     given = [n for n in names if n not in inputs]
-    for batch in calibration_batches(context):
+
+    def run(batch: Arrays) -> dict[str, np.ndarray]:
         feed = {n: np.ascontiguousarray(batch[n]) for n in inputs}
-        outputs = run.run(given, feed) if given else []
-        yield dict(zip(given, outputs, strict=True)) | {n: feed[n] for n in names if n in feed}
+        found = opened.run(given, feed) if given else []
+        return dict(zip(given, found, strict=True)) | {n: feed[n] for n in names if n in feed}
+
+    return run
 
 
 def _keep(store: Path, names: list[str], found: Observation) -> None:

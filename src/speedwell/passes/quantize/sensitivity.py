@@ -14,46 +14,49 @@ import numpy as np
 
 from ...core import BATCH, Arrays, Context, Model, bytes_digest
 from ..closeness import sqnr_db
-from ..graph import constant, initializer, insert_before, replace_output
+from ..graph import initializer, insert_before, replace_output
 from ..reference import session
 from .clipping import steps
+from .corrected import Weight, corrected
 from .coverage import coverage, weight_axis
 from .ranges import calibration_batches, calibration_digest
-from .weights import quantize_weight
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-__all__ = ["SAMPLES", "most_sensitive", "ranking"]
+__all__ = ["SAMPLES", "ranking"]
 
-SAMPLES = 32
+SAMPLES = 16
 """Calibration samples per run."""
 
 
-def most_sensitive(ranked: Mapping[str, float], count: int) -> tuple[str, ...]:
-    """The ``count`` operators with the lowest output SQNR; ties by name, so that the order is the same each time."""
-    return tuple(sorted(ranked, key=lambda name: (ranked[name], name))[:count])
-
-
 def ranking(
-    graph: ir.Model, model: Model, ranges: Mapping[str, tuple[float, float]], weight_bits: int, context: Context
+    graph: ir.Model,
+    model: Model,
+    ranges: Mapping[str, tuple[float, float]],
+    weight_bits: int,
+    context: Context,
+    weights: Mapping[str, Weight] | None = None,
 ) -> Mapping[str, float]:
     """Operator name -> SQNR in dB of the network's outputs with only it quantized (lowest = most sensitive).
 
-    Deterministic; kept in scratch. ``graph`` is ``model``'s; ``ranges`` covers every operator's input.
+    Deterministic; kept in scratch. ``graph`` is ``model``'s; ``ranges`` covers every operator's input; ``weights`` are
+    those of corrected.py, without them the weights are rounded plainly.
     """
     described = [model.digest, calibration_digest(context), str(weight_bits), json.dumps(ranges, sort_keys=True)]
+    described.append("plain" if weights is None else "corrected")
     store = context.scratch / f"sensitivity-{bytes_digest('|'.join(described).encode())[:32]}.json"
     if store.exists():
         kept: dict[str, float] = json.loads(store.read_text())
         return kept
     names = coverage(graph).weighted
+    rounded = corrected(graph, names, ranges, weight_bits, {}) if weights is None else weights
     switched = graph.clone()
     for name in names:
         # by the graph's own name of the input: a switch before it may have put another tensor there
         source = graph.graph.node(name).inputs[0]
         assert source is not None
-        _switch(switched, name, ranges[str(source.name)], weight_bits)
+        _switch(switched, name, ranges[str(source.name)], rounded[name])
     found = _measure(switched, names, model, context)
     store.parent.mkdir(parents=True, exist_ok=True)
     store.write_text(json.dumps(found))
@@ -101,7 +104,7 @@ def _feeds(context: Context, model: Model) -> list[Arrays]:
     return [{n: np.ascontiguousarray(np.concatenate([p[n] for p in g])) for n in names} for g in groups.values()]
 
 
-def _switch(model: ir.Model, name: str, limits: tuple[float, float], weight_bits: int) -> None:
+def _switch(model: ir.Model, name: str, limits: tuple[float, float], rounded_weight: Weight) -> None:
     """Put the node and its quantized twin into the branches of an If, with a boolean network input to choose.
 
     Branches, so that each multiplies with a constant weight, which engines pack beforehand: a selected weight would
@@ -110,21 +113,23 @@ def _switch(model: ir.Model, name: str, limits: tuple[float, float], weight_bits
     import onnx_ir as ir
 
     node = model.graph.node(name)
-    source, weight, out = node.inputs[0], constant(node.inputs[1]), node.outputs[0]
+    source, out = node.inputs[0], node.outputs[0]
     assert source is not None
-    assert weight is not None
     gate = ir.Value(name=_gate(name), shape=ir.Shape([]), type=ir.TensorType(ir.DataType.BOOL))
     model.graph.inputs.append(gate)
     scale, zero = steps(*limits)
     parts = [initializer(model, f"{name}_s", np.asarray(scale)), initializer(model, f"{name}_z", np.asarray(zero))]
     axis = weight_axis(node)
-    q, s = quantize_weight(weight, axis, weight_bits)
+    q, s = rounded_weight.quantized, rounded_weight.scale
     back = q.astype(np.float32) * s.reshape([-1 if i == axis else 1 for i in range(q.ndim)])
     rest = list(node.inputs[2:])
+    moved = rest
+    if rounded_weight.bias is not None:
+        moved = [initializer(model, f"{name}_bq", rounded_weight.bias.astype(np.float32))]
     attributes = list(node.attributes.values())
     down = ir.node("QuantizeLinear", [source, *parts], name=f"{name}_q")
     up = ir.node("DequantizeLinear", [down.outputs[0], *parts], name=f"{name}_dq")
-    rounded = ir.Node("", node.op_type, [up.outputs[0], initializer(model, f"{name}_wq", back), *rest], attributes)
+    rounded = ir.Node("", node.op_type, [up.outputs[0], initializer(model, f"{name}_wq", back), *moved], attributes)
     plain = ir.Node("", node.op_type, [source, node.inputs[1], *rest], attributes)
     branches = {}
     for branch, nodes in (("then_branch", [down, up, rounded]), ("else_branch", [plain])):

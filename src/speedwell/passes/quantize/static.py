@@ -11,11 +11,14 @@ from ..closeness import require_sound
 from ..graph import opset, save
 from ..probe import probe, probe_sizes
 from .clipping import METHODS
+from .corrected import corrected
 from .coverage import coverage, weighted_nodes
+from .keep import kept_float
+from .moments import input_moments
 from .prepared import prepared
 from .qdq import insert_pairs
 from .ranges import observe
-from .sensitivity import most_sensitive, ranking
+from .sensitivity import ranking
 
 __all__ = ["FIRST_OPSET", "QuantizeStatic"]
 
@@ -27,8 +30,10 @@ FIRST_OPSET = 13
 class QuantizeStatic(Pass):
     """Unsigned 8-bit activations per tensor, symmetric 8-bit weights per channel, 32-bit biases.
 
+    Weights are rounded and biases corrected so that errors cancel on the calibration data (corrected.py).
+
     ``method``: how a range is cut, "mse", "percentile" or "minmax" (clipping.py); ``percent`` for "percentile".
-    ``keep_float``: this many of the most sensitive operators stay float (sensitivity.py).
+    ``keep_float``: this many operators stay float, those whose noise costs most (sensitivity.py, keep.py).
     ``weight_bits``: 8, 7, or 0 for what the machine's instructions add without saturating.
     """
 
@@ -68,11 +73,13 @@ class QuantizeStatic(Pass):
         observed = observe(graph, model, everything.tensors, context)
         ranges = {name: METHODS[self.method](seen, self.percent) for name, seen in observed.items()}
         bits = self.weight_bits or (7 if context.hardware.int8_saturates else 8)
+        moments = input_moments(graph, everything.weighted, ranges, context)
+        weights = corrected(graph, everything.weighted, ranges, bits, moments)
         plan = everything
         if self.keep_float:
-            kept = most_sensitive(ranking(graph, model, ranges, bits, context), self.keep_float)
+            kept = kept_float(graph, ranking(graph, model, ranges, bits, context, weights), self.keep_float)
             plan = coverage(graph, kept)
-        insert_pairs(graph, plan, ranges, bits)
+        insert_pairs(graph, plan, ranges, bits, weights)
         return save(graph, model, context.scratch, self.name, add=("static-int8", "fused"), drop=("float",))
 
     def ensures(self, before: Model, after: Model, context: Context) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["quantize_weight"]
+__all__ = ["LARGEST_BIAS", "least_scale", "quantize_weight"]
+
+LARGEST_BIAS = 2.0**30
+"""In steps of its own scale; a channel whose bias would need more gets a coarser weight scale."""
+
+
+def least_scale(bias: np.ndarray, input_scale: float) -> np.ndarray:
+    """The weight scales [channels] below which ``bias`` would not fit into its 32 bits, with room to spare."""
+    return np.abs(bias.astype(np.float64)) / (input_scale * LARGEST_BIAS)
 
 
 def quantize_weight(

@@ -1,0 +1,89 @@
+"""Weights and biases that make up for rounding, from the calibration data: what quantization writes into the graph.
+
+Two errors are taken back, operator by operator, against the float network:
+  rounding  of the weights, by columns that answer for each other (rounding.py); on the covariance where a bias is
+            there to take the constant part of the error, on the second moment where none is
+  the mean  b' = b + W E x - Wq E q(x)   (Nagel et al. 2019, section 4.2, measured instead of derived)
+EfficientNet-Lite0, per-channel weights alone, SQNR of the logits on 400 images: 16.6 dB plain, 22.0 with the bias,
+17.3 with the rounding, 31.6 with both (agreement 79.0, 88.2, 80.2, 95.5 %).
+
+Tried and left out: cross-layer equalization (Nagel et al. 2019, section 4.1) over whole residual streams, with and
+without its square root. There it gained 0.3 dB for activations and cost up to 1.7 dB for weights: scales per channel
+already do for weights what it does, and Relu6 lets channels grow only as far as 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..graph import constant
+from .clipping import steps
+from .coverage import weight_axis
+from .moments import Moments
+from .rounding import round_compensated
+from .weights import least_scale, quantize_weight
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+__all__ = ["Weight", "corrected"]
+
+
+@dataclass(frozen=True, eq=False)
+class Weight:
+    """``quantized`` int8 of the weight's shape, ``scale`` float32 [channels], ``bias`` float64 [channels] or None."""
+
+    quantized: np.ndarray
+    scale: np.ndarray
+    bias: np.ndarray | None
+
+
+def corrected(
+    graph: ir.Model,
+    names: Sequence[str],
+    ranges: Mapping[str, tuple[float, float]],
+    bits: int,
+    moments: Mapping[str, Moments],
+) -> Mapping[str, Weight]:
+    """Operator name -> its weight. One without moments (no data reached it) is rounded plainly."""
+    return {name: _corrected(graph.graph.node(name), ranges, bits, moments.get(name)) for name in names}
+
+
+def _corrected(node: ir.Node, ranges: Mapping[str, tuple[float, float]], bits: int, moments: Moments | None) -> Weight:
+    weight, source = constant(node.inputs[1]), node.inputs[0]
+    assert weight is not None
+    assert source is not None
+    axis = weight_axis(node)
+    bias = constant(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] is not None else None
+    flat = None if bias is None else bias.reshape(-1).astype(np.float64)
+    least = None if flat is None else least_scale(flat, float(steps(*ranges[str(source.name)])[0]))
+    quantized, scale = quantize_weight(weight, axis, bits, least)
+    if moments is None:
+        return Weight(quantized, scale, flat)
+    groups = len(moments.mean)
+    before = _matrix(weight, axis, groups)
+    after = _matrix(quantized, axis, groups).astype(np.float64)
+    step = scale.reshape(groups, -1).astype(np.float64)
+    moment = moments.second if flat is None else moments.covariance
+    if moment is not None:
+        after = round_compensated(before, step, moment, 2 ** (bits - 1) - 1)
+        quantized = _shaped(after, axis, weight.shape).astype(np.int8)
+    if flat is not None:
+        lost = (before.astype(np.float64) @ moments.mean[:, :, None])[..., 0]
+        lost -= (after * step[:, :, None] @ moments.rounded_mean[:, :, None])[..., 0]
+        flat = flat + lost.reshape(-1)
+    return Weight(quantized, scale, flat)
+
+
+def _matrix(weight: np.ndarray, axis: int, groups: int) -> np.ndarray:
+    """[groups, rows, columns]: rows are output channels."""
+    first = weight if axis == 0 else weight.T
+    return first.reshape(groups, len(first) // groups, -1)
+
+
+def _shaped(matrix: np.ndarray, axis: int, shape: tuple[int, ...]) -> np.ndarray:
+    return matrix.reshape(shape) if axis == 0 else matrix.reshape(shape[::-1]).T

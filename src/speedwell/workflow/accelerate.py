@@ -139,7 +139,8 @@ def run_accelerate(
     try:
         prepared = _prepared(folder, settings, workers, module, sets)
         with Store.open(folder.path) as store:
-            used = 0.0 if resume is None else float(folder.require("run.json").get("used", 0.0))
+            # after kill -9 nobody wrote down what was used: the finished trials know it at least
+            used = 0.0 if resume is None else max(float(folder.require("run.json").get("used", 0.0)), store.seconds)
             clock = Budget.start(settings.budget, before=used + time.monotonic() - began)
             job = _Job(folder, out, workers, progress, show_samples, used, began)
             try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..core.candidate import Candidate
-from ..core.errors import JobError
+from ..core.errors import JobError, SpeedwellError
 from ..core.outcome import Outcome
 from ..core.record import decode, encode
 from ..core.verdict import Interval, Promise
@@ -27,7 +27,7 @@ SELECTION_SHARE = 0.06
 LEAST_SELECTION = 200
 CONFIRMATION_SHARE = 0.2
 LEAST_CONFIRMATION = 1000
-LIMIT_SHARE, LIMIT_LEAST, LIMIT_MOST = 0.3, 20.0, 300.0
+LIMIT_SHARE, LIMIT_LEAST, LIMIT_MOST = 0.3, 60.0, 300.0
 """No single step of one candidate may take more of the budget than this: a hang must not eat the run."""
 
 
@@ -238,7 +238,10 @@ class Search:
         if p.data.none:
             return
         remote = self.bench.open_original()
-        doubts = remote.call("doubts", split=p.folder / "selection", n=200, batch=p.settings.batch).value
+        try:
+            doubts = remote.call("doubts", split=p.folder / "selection", n=200, batch=p.settings.batch).value
+        except SpeedwellError as error:
+            doubts = [f"the original's own answers were not looked at: {error.what}"]
         remote.pause()
         for words in doubts:
             self.progress.warning(words)

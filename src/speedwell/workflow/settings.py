@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..core.errors import UsageError
@@ -66,5 +67,7 @@ class Settings:
         if not self.data and any(given.values()):
             names = ", ".join(f"--{k}" for k, v in given.items() if v)
             raise UsageError(f"{names} without --data", "Name the data that the search may see with --data.")
-        values = {**self.__dict__, "threads": self.threads or hardware.cores}
-        return Settings(**values)
+        # a resumed run may be started from another folder
+        places = ("data", *given, "weights", "out")
+        kept = {n: str(Path(v).absolute()) for n in places if (v := getattr(self, n)) and v != "live"}
+        return Settings(**{**self.__dict__, **kept, "threads": self.threads or hardware.cores})

@@ -1,0 +1,94 @@
+"""``FinishedRun``: the folder of a run that ended, opened to measure more of it. The folder itself is only read."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from speedwell.core import Candidate, Evidence, Hardware, Model, Outcome, Result, decode, loads
+from speedwell.measure import Remote
+from speedwell.search import Space, Store
+from speedwell.workflow.data_job import encode_confirmation
+from speedwell.workflow.offering import Offers, engine_offers
+from speedwell.workflow.preparation import sets_of
+from speedwell.workflow.prepared import Prepared
+from speedwell.workflow.run_folder import RunFolder
+from speedwell.workflow.trial import Bench
+from speedwell.workflow.workers import Workers
+
+__all__ = ["FinishedRun"]
+
+LIMIT_SECONDS = 600.0
+
+
+class FinishedRun:
+    """``scratch``: where products and logs go. ``result``, ``outcomes``, ``prepared``: what the run left.
+
+    Raises ``ResumeError`` for a folder without a run, ``FileNotFoundError`` for one that did not end.
+    """
+
+    def __init__(self, folder: Path, scratch: Path) -> None:
+        self.run = RunFolder.open(folder)
+        self.scratch = scratch
+        facts = self.run.require("run.json")
+        self.prepared: Prepared = decode(Prepared, facts["prepared"])
+        self.result: Result = loads(Result, (self.run.path / "result.json").read_text())
+        with Store.open(self.run.path) as store:
+            self.outcomes: tuple[Outcome, ...] = store.outcomes()
+        self.hardware = Hardware.here()
+        self.workers = Workers(scratch / "workers", self.hardware, self.prepared.settings.threads)
+        artifacts = scratch / "artifacts"
+        artifacts.mkdir(parents=True)
+        self.bench = Bench(self.prepared, self.workers, artifacts, LIMIT_SECONDS)
+        self._offers: Offers = decode(Offers, facts["offers"])
+
+    @property
+    def original(self) -> Outcome:
+        return next(o for o in self.outcomes if o.candidate.key == self.prepared.candidate.key)
+
+    def space(self) -> Space:
+        """The same space that the run searched."""
+        p = self.prepared
+        names = p.settings.engines
+        names = (p.engine, *names) if names and p.engine not in names else names
+        engines = engine_offers(names, self.hardware)
+        return Space(p.model.form, p.model.traits, p.engine, self._offers.passes, engines, not p.lossless_only)
+
+    def session(self, model: Model, engine: str) -> Remote:
+        """A session of any model on any engine, with the run's inputs, in a process of its own."""
+        return self.bench.open(model, engine)
+
+    def open(self, candidate: Candidate) -> Remote:
+        """A session of a candidate, built where it was not yet."""
+        return self.session(self.bench.build(candidate).model, candidate.engine)
+
+    def confirmation(self, model: Model, engine: str, whole: bool = False) -> Evidence:
+        """A model's answers on the confirmation split: the part that the run's budget paid for, or the whole of it."""
+        split, batch = self._confirmation_split(whole), self.prepared.settings.batch
+        with self.session(model, engine) as remote:
+            reply = remote.call("evaluate", seconds=3600.0, split=split, start=0, stop=10**9, batch=batch)
+        return Evidence(reply.value["kind"], reply.arrays["scores"], reply.arrays["answers"])
+
+    def _confirmation_split(self, whole: bool) -> Path:
+        """As the run opened it; encoded into ``scratch`` where that is less than what is asked for."""
+        p = self.prepared
+        n = p.data.counts["confirmation"] if whole else p.confirmation
+        opened, folder = p.folder / "confirmation", self.scratch / "data"
+        if (opened / "split.json").is_file() and n == p.confirmation:
+            return opened
+        if (folder / "confirmation" / "split.json").is_file():
+            return folder / "confirmation"
+        shutil.copytree(p.folder / "transform", folder / "transform")
+        shutil.copyfile(p.folder / "splits.sha256", folder / "splits.sha256")
+        self.workers.job(
+            encode_confirmation, LIMIT_SECONDS,
+            model=p.model, task=p.data.task, sets=sets_of(p.settings), options=dict(p.settings.options), folder=folder,
+            seed=p.settings.seed, n=n,
+        )  # fmt: skip
+        return folder / "confirmation"
+
+    def seconds(self, outcome: Outcome) -> float:
+        """Median seconds of a call on the first workload."""
+        return float(np.median(outcome.timings[0].candidate[0]))

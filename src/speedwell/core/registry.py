@@ -53,7 +53,9 @@ class Registry(Generic[T]):
         point = self._found().get(name)
         if point is None:
             kind = self.group.rpartition(".")[2]
-            raise UnknownNameError(f"no {_ONE.get(kind, kind.removesuffix("s"))} named {name!r}", f"There are: {', '.join(self.names())}")
+            raise UnknownNameError(
+                f"no {_ONE.get(kind, kind.removesuffix('s'))} named {name!r}", f"There are: {', '.join(self.names())}"
+            )
         try:
             made: T = point.load()()
         except Exception as error:

@@ -143,18 +143,24 @@ def judge_all(
 
 
 def finalists(
-    outcomes: Sequence[Outcome], judgements: Mapping[str, Judgement], k: int = FINALISTS
+    outcomes: Sequence[Outcome],
+    judgements: Mapping[str, Judgement],
+    k: int = FINALISTS,
+    speeds: Mapping[str, float] | None = None,
+    lossless: int = 1,
 ) -> tuple[Outcome, ...]:
-    """At most ``k`` outcomes for the confirmation, fastest first.
+    """At most ``k`` outcomes for the confirmation, fastest first. ``speeds``: original's time / its time by candidate
+    key, where something better than the judgements' ratio is known.
 
     Only those whose selection evidence makes the promise plausible and that are not slower than the original. The
-    fastest lossless one is always among them (where it is no slower), so that there is an answer to certify; of
-    other lossless ones, and of products that are the same file on the same engine, the fastest alone. Where more
+    fastest ``lossless`` ones are always among them (where they are no slower), so that there is an answer to certify;
+    no other lossless ones, and of products that are the same file on the same engine the fastest alone. Where more
     than ``k`` qualify, safe ones go before thin ones, then the faster.
     """
 
     def speed(outcome: Outcome) -> float:
-        return judgements[outcome.candidate.key].ratio or 0.0
+        key = outcome.candidate.key
+        return (judgements[key].ratio or 0.0) if speeds is None else speeds.get(key, 0.0)
 
     eligible = [
         o
@@ -167,15 +173,11 @@ def finalists(
     chosen: list[Outcome] = []
     seen: set[tuple[str, str]] = set()
     for outcome in eligible:
-        twin = (
-            ("lossless", "")
-            if outcome.lossless
-            else (outcome.artifact or outcome.candidate.key, outcome.candidate.engine)
-        )
+        twin = (outcome.artifact or outcome.candidate.key, outcome.candidate.engine)
         if twin not in seen:
             seen.add(twin)
             chosen.append(outcome)
-    must = [o for o in chosen if o.lossless]
+    must = [o for o in chosen if o.lossless][:lossless]
     rest = sorted(
         (o for o in chosen if not o.lossless), key=lambda o: (not judgements[o.candidate.key].safe, -speed(o), o.number)
     )

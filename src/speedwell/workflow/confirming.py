@@ -21,9 +21,10 @@ from ..core.result import Confirmation
 from ..core.verdict import AccuracyClaim, AccuracyVerdict, Promise, SpeedClaim, SpeedVerdict
 from ..measure import AGAIN, Control, Remote, a_a_control, run_rounds, speed_claim, with_control
 from ..report import Progress, candidate_label
-from ..search import Judgement, Ledger, finalists, seconds_per_run
+from ..search import Judgement, Ledger, seconds_per_run
 from .comparing import judged
 from .data_job import encode_confirmation
+from .heat import HEAT_ROUNDS, contenders, run_heat
 from .preparation import OPEN_SECONDS, sets_of
 from .prepared import Prepared
 from .searching import Search
@@ -69,22 +70,27 @@ def expected_cost(prepared: Prepared, original: Outcome, outcomes: Sequence[Outc
     sessions = max(original.build_seconds, 3.0 * float(np.median(others)))
     calls = min(prepared.settings.calls * base, SECONDS_A_ROUND) * 2 * len(prepared.workloads)
     answers = prepared.confirmation * (2.0 * base + prepared.data.encode_seconds)
-    return prepared.settings.rounds * (sessions + calls) + answers
+    return (prepared.settings.rounds + HEAT_ROUNDS) * (sessions + calls) + answers
 
 
-def choose(search: Search) -> tuple[Outcome, ...]:
+def choose(search: Search, progress: Progress) -> tuple[Outcome, ...]:
     """The finalists in the order of testing: safest first, each faster than the one before."""
+    entered = contenders(search)
     judgements = search.judgements()
-    chosen = finalists(search.outcomes, judgements, FINALISTS)
+    speeds = {o.candidate.key: judgements[o.candidate.key].ratio or 0.0 for o in entered}
+    if len(entered) > 1:
+        progress.note(f"Timing the {len(entered)} fastest in {HEAT_ROUNDS} rounds of fresh processes")
+        search.bench.close()
+        speeds = dict(run_heat(search, entered))
     ordered = sorted(
-        chosen, key=lambda o: (not o.lossless, _loss(o, search.original), judgements[o.candidate.key].ratio or 0)
+        (o for o in entered if speeds.get(o.candidate.key, 0.0) > 1.0),
+        key=lambda o: (not o.lossless, _loss(o, search.original), -speeds[o.candidate.key]),
     )
     front: list[Outcome] = []
     for outcome in ordered:
-        fastest = max((judgements[o.candidate.key].ratio or 0.0 for o in front), default=0.0)
-        if (judgements[outcome.candidate.key].ratio or 0.0) > fastest:
+        if all(speeds[outcome.candidate.key] > speeds[o.candidate.key] for o in front):
             front.append(outcome)
-    return tuple(front)
+    return tuple(front[-FINALISTS:])
 
 
 def confirm(search: Search, ledger: Ledger, progress: Progress) -> Confirmed:
@@ -97,7 +103,7 @@ def confirm(search: Search, ledger: Ledger, progress: Progress) -> Confirmed:
         chosen = [by_key[c.key] for c in declared.finalists if c.key in by_key]
         p = replace(p, confirmation=int(declared.body["n"]))
     else:
-        chosen = list(choose(search))
+        chosen = list(choose(search, progress))
         alpha = p.promise.alpha
         if chosen:
             facts = {"workloads": p.workloads, "order": "fixed sequence, safest first", "rounds": p.settings.rounds}
@@ -110,7 +116,7 @@ def confirm(search: Search, ledger: Ledger, progress: Progress) -> Confirmed:
     warnings: list[str] = []
     claims, evidence = _accuracy(search, p, chosen, promise, progress, warnings)
     kept = [o for o in chosen if claims[o.candidate.key].verdict.holds]
-    float32 = _float32(search, by_key)
+    float32 = next((o for o in chosen if o.lossless), None) or _float32(search, by_key)
     speed, a_a, timings = _speed(search, p, kept, float32, progress, warnings)
     confirmations = tuple(_confirmation(o, claims[o.candidate.key], speed.get(o.candidate.key, ())) for o in chosen)
     if chosen:

@@ -24,7 +24,7 @@ from ..report import verdict_sentence, write_html
 from ..search import front, refusals
 from .confirming import Confirmed, scores_path
 from .preparation import OPEN_SECONDS
-from .prepared import Prepared
+from .prepared import Prepared, bundleable
 from .run_folder import RunFolder
 from .searching import Search, measured_plan
 
@@ -36,14 +36,6 @@ __all__ = [
 LOSSLESS_TOLERANCE, LOSSY_TOLERANCE = 0.01, 0.5
 """Largest difference of a probe's outputs on another CPU, in units of their spread: rounding for float32, a few
 rounding steps of an activation for int8 and bfloat16 (measured: 0.05 to 0.3 between engines on one graph)."""
-
-
-def bundleable(prepared: Prepared, candidate: Candidate) -> str:
-    """Why a candidate cannot be handed over; "" where it can. A live module has no factory to build it from."""
-    torch_form = prepared.model.form == "torch" and not any(s.name == "to_onnx" for s in candidate.steps)
-    if torch_form and prepared.model.origin.kind == "live":
-        return "comparison only: a live module has no factory that a bundle could name"
-    return ""
 
 
 def check_out(out: Path) -> None:

@@ -13,7 +13,7 @@ from ..core.verdict import Promise
 from ..core.workload import Workload
 from .settings import Settings
 
-__all__ = ["DataFacts", "Prepared"]
+__all__ = ["DataFacts", "Prepared", "bundleable"]
 
 
 @dataclass(frozen=True)
@@ -71,3 +71,11 @@ class Prepared:
     @property
     def lossless_only(self) -> bool:
         return self.data.none
+
+
+def bundleable(prepared: Prepared, candidate: Candidate) -> str:
+    """Why a candidate cannot be handed over; "" where it can. A live module has no factory to build it from."""
+    torch_form = prepared.model.form == "torch" and not any(s.name == "to_onnx" for s in candidate.steps)
+    if torch_form and prepared.model.origin.kind == "live":
+        return "comparison only: a live module has no factory that a bundle could name"
+    return ""

@@ -6,6 +6,7 @@ import onnx_ir as ir
 import pytest
 
 from speedwell.passes import reference
+from speedwell.passes.closeness import sqnr_db
 from speedwell.passes.graph import infer_shapes, name_nodes, prune
 from speedwell.passes.quantize.coverage import coverage
 from speedwell.passes.quantize.qdq import insert_pairs
@@ -70,3 +71,39 @@ def test_float_readers_of_a_float_tensor_keep_the_float(model_of, normal):
     made = quantized(proto, {"h": (-1.0, 1.0)})
     add = next(n for n in made.graph.node if n.op_type == "Add")
     assert "h" in add.input
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_weights_that_stay_float_are_float_in_the_engine_too(model_of, normal, engine):
+    # ONNX Runtime rounds float weights between a dequantized input and a quantized output, with one scale for all
+    # channels: here channel 0 is a thousand times the others
+    middle = normal(4, 4, 3, 3)
+    middle[0] *= 1000
+    text = """g (float[N,4,12,12] x) => (float[N,4,8,8] y) {
+        h = Conv <pads = [1, 1, 1, 1]> (x, a) k = Conv (h, b) y = Conv (k, c) }"""
+    small = normal(4, 4, 3, 3)
+    small[:, 0] = 0
+    proto = model_of(text, a=normal(4, 4, 3, 3), b=middle, c=small)
+    model = ir.serde.deserialize_model(proto)
+    name_nodes(model)
+    infer_shapes(model)
+    middle_name = next(str(n.name) for n in model.graph if n.outputs[0].name == "k")
+    x = normal(2, 4, 12, 12)
+    limits = {"x": (-5.0, 5.0), "h": (-30.0, 30.0), "k": (-150.0, 150.0), "y": (-800.0, 800.0)}
+    insert_pairs(model, coverage(model, {middle_name}), limits, 8)
+    prune(model)
+    made = ir.serde.serialize_model(model).SerializeToString()
+    want = reference.session(made).run(None, {"x": x})[0]
+    if engine == "onnxruntime":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        got = onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+    else:
+        import openvino
+
+        core = openvino.Core()
+        compiled = core.compile_model(core.read_model(made, b""), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        got = compiled({"x": x})[0]
+    assert sqnr_db(want, got) > 35

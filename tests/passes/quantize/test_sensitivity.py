@@ -63,11 +63,7 @@ def test_a_damaged_operator_ranks_first(setting):
     low, high = ranges[source]
     ranked = sensitivity.ranking(graph, model, {**ranges, source: (low * 60, high * 60)}, 8, context)
     readers = {n for n in ranked if graph.graph.node(n).inputs[0].name == source}
-    assert sensitivity.most_sensitive(ranked, 1)[0] in readers
-
-
-def test_ties_go_by_name():
-    assert sensitivity.most_sensitive({"b": 1.0, "a": 1.0, "c": 0.5}, 2) == ("c", "a")
+    assert min(ranked, key=ranked.__getitem__) in readers
 
 
 def test_operators_that_follow_each_other_directly_are_ranked(tmp_path, model_of, normal):

@@ -22,6 +22,8 @@ SAMPLES = 128
 """Calibration samples read at most."""
 POSITIONS = {True: 32, False: 4}
 """Output positions drawn per sample, of a dense operator and of a grouped convolution (few columns a group)."""
+FLOOR = 1e-10
+"""Far above what float64 leaves of a difference of two equal numbers, far below what 8 bits resolve."""
 TOGETHER = 512
 """Positions multiplied at once: for samples that come one by one, adding up the products would be most of the work."""
 MAX_COLUMNS = 2304
@@ -42,10 +44,14 @@ class Moments:
 
     @property
     def covariance(self) -> np.ndarray | None:
-        """Of q(x), [groups, columns, columns]."""
+        """Of q(x), [groups, columns, columns]; positive definite even where the input is constant: its diagonal is
+        raised by ``FLOOR`` of the second moment's mean diagonal.
+        """
         if self.second is None:
             return None
-        return np.asarray(self.second - self.rounded_mean[:, :, None] * self.rounded_mean[:, None, :])
+        floor = FLOOR * np.diagonal(self.second, axis1=1, axis2=2).mean(axis=1)[:, None, None]
+        spread = self.second - self.rounded_mean[:, :, None] * self.rounded_mean[:, None, :]
+        return np.asarray(spread + floor * np.eye(spread.shape[1]))
 
 
 class _Sum:
@@ -74,8 +80,9 @@ class _Sum:
 
     def _multiply(self) -> None:
         if self.second is not None and self.waiting:
-            rows = np.concatenate(self.waiting, axis=1)
-            self.second = self.second + (rows.transpose(0, 2, 1) @ rows).astype(np.float64)
+            # float64: where a column varies little about a large mean, float32 loses all that the covariance is of
+            rows = np.concatenate(self.waiting, axis=1).astype(np.float64)
+            self.second = self.second + rows.transpose(0, 2, 1) @ rows
         self.waiting = []
 
     def moments(self) -> Moments:

@@ -184,28 +184,34 @@ def test_a_parent_that_just_ends_leaves_nothing(tmp_path):
 def test_ctrl_c_reaches_the_parent_and_not_the_worker(tmp_path):
     last = """
 try:
+    print("ready", flush=True)
     time.sleep(120)
 except KeyboardInterrupt:
     print(remote.call("count").value, flush=True)
 """
     with start_parent(tmp_path, last=last) as parent:
         pids = [int(p) for p in parent.stdout.readline().split()]
+        assert parent.stdout.readline() == "ready\n"
         os.killpg(parent.pid, signal.SIGINT)  # as a terminal does: to the whole foreground group
         assert parent.stdout.readline() == "1\n"
         parent.wait(20)
         assert gone(*pids)
 
 
-def test_an_interrupted_call_does_not_mix_up_later_answers(remote):
-    def interrupt():
-        os.kill(os.getpid(), signal.SIGINT)
-
-    timer = threading.Timer(0.2, interrupt)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        remote.call("time", calls=1000)
-    timer.join()
-    assert remote.call("count").value == 1001
+def test_an_interrupted_call_does_not_mix_up_later_answers(tmp_path):
+    # In a process of its own: pytest's fault handler gives this one a small signal stack, and once another test has
+    # loaded OpenVINO here, delivering a signal overruns it.
+    last = """
+import os, signal, threading
+threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    remote.call("time", calls=1000)
+except KeyboardInterrupt:
+    print("interrupted", remote.call("count").value, flush=True)
+"""
+    with start_parent(tmp_path, last=last) as parent:
+        parent.stdout.readline()
+        assert parent.stdout.readline() == "interrupted 1001\n"
 
 
 def test_a_worker_opened_in_a_thread_outlives_the_thread(tmp_path):

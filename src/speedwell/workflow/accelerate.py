@@ -223,7 +223,7 @@ class _Job:
         except KeyboardInterrupt:
             handover.write_trials(self.folder, store.outcomes())
             self.folder.update(used=self.used + time.monotonic() - self.began)
-            best = str(self.out) if self.handed else ""
+            best = _shown(self.out) if self.handed else ""
             self.progress.interrupted(best, f"speedwell accelerate --resume {self.folder.path}")
             raise
         finally:

@@ -7,7 +7,7 @@ what is certified never depends on what the split showed of a later one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from ..core.evidence import Evidence
 from ..core.outcome import Outcome, Timing
 from ..core.result import Confirmation
 from ..core.verdict import AccuracyClaim, AccuracyVerdict, Promise, SpeedClaim, SpeedVerdict
-from ..measure import AGAIN, Control, Remote, a_a_control, run_rounds, speed_claim, with_control
+from ..measure import AGAIN, Control, a_a_control, run_rounds, speed_claim, with_control
 from ..report import Progress, candidate_label
 from ..search import Judgement, Ledger, seconds_per_run
 from .comparing import judged
@@ -215,7 +215,7 @@ def _speed(
     sides = {o.candidate.key: o for o in (search.original, float32, *kept)}
     names = {key: candidate_label(o.candidate, search.original.candidate) for key, o in sides.items()}
     names[search.original.candidate.key] = "original"
-    openers = with_control({key: _opener(search, o) for key, o in sides.items()}, fastest)
+    openers = with_control({key: search.bench.opener(o.candidate) for key, o in sides.items()}, fastest)
     calls = [_calls(p, i, [search.original, float32, *kept]) for i in range(len(p.workloads))]
     block, settle = turns(max(seconds_per_run(o) or 0.0 for o in sides.values()))
     rng = np.random.default_rng(p.settings.seed + 1)
@@ -248,11 +248,6 @@ def _speed(
         )
         timings[key] = tuple(taken.timing(w, original, key, i) for i, w in enumerate(p.workloads))
     return claims, tuple(c.claim for c in controls.values()), timings
-
-
-def _opener(search: Search, outcome: Outcome) -> Callable[[], Remote]:
-    model = search.bench.build(outcome.candidate).model
-    return lambda: search.bench.open(model, outcome.candidate.engine)
 
 
 def _calls(p: Prepared, workload: int, outcomes: Sequence[Outcome]) -> int:

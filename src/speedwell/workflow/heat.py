@@ -7,12 +7,12 @@ moment of either process moves the ratio by tens of percent. What is named a fin
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ..core.outcome import Outcome
-from ..measure import Remote, pair_effects, run_rounds
+from ..measure import pair_effects, run_rounds
 from ..search import finalists, seconds_per_run
 from .prepared import bundleable
 from .searching import Search
@@ -48,7 +48,7 @@ def run_heat(search: Search, entered: Sequence[Outcome]) -> Mapping[str, float]:
     """
     original = search.original
     sides = {o.candidate.key: o for o in (original, *entered)}
-    openers = {key: _opener(search, outcome) for key, outcome in sides.items()}
+    openers = {key: search.bench.opener(outcome.candidate) for key, outcome in sides.items()}
     slowest = max(seconds_per_run(o) or 0.0 for o in sides.values())
     block, settle = turns(slowest)
     calls = int(np.clip(1.0 / max(slowest, 1e-6), 5, HEAT_CALLS))
@@ -59,8 +59,3 @@ def run_heat(search: Search, entered: Sequence[Outcome]) -> Mapping[str, float]:
         if pairs := taken.pairs(original.candidate.key, outcome.candidate.key):
             speeds[outcome.candidate.key] = math.exp(float(np.median(pair_effects(pairs))))
     return speeds
-
-
-def _opener(search: Search, outcome: Outcome) -> Callable[[], Remote]:
-    model = search.bench.build(outcome.candidate).model
-    return lambda: search.bench.open(model, outcome.candidate.engine)

@@ -117,6 +117,11 @@ class Bench:
         effects = tuple(decode(StepEffect, e) for e in reply.value["effects"])
         return Built(decode(Model, reply.value["model"]), effects, time.monotonic() - began)
 
+    def opener(self, candidate: Candidate) -> Callable[[], Remote]:
+        """What opens a fresh session of a candidate each time it is called, for ``measure.run_rounds``."""
+        model = self.build(candidate).model
+        return lambda: self.open(model, candidate.engine)
+
     def measure(
         self, candidate: Candidate, lossless: bool, original: Outcome | None, wins: Callable[[Outcome], bool]
     ) -> Outcome:

@@ -28,9 +28,9 @@ def run(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Co
     plugins = w.write_engines(folder / "plugins", *PLANTED, "Remembers")
     engines = ",".join(name.lower() for name in (*PLANTED, "Remembers"))
     done = w.command(
-        "accelerate", world / "reader.onnx", "--data", world / "scans", f"--engines={engines}",
+        "accelerate", world / "slow_reader.onnx", "--data", world / "scans", f"--engines={engines}",
         "--passes=half_torch",  # it takes no ONNX: engines only
-        "--run=run", "--out=bundle", "--budget=10m", "--rounds=4", "--calls=3", "--threads=1", *w.IMAGE_OPTIONS,
+        "--run=run", "--out=bundle", "--budget=10m", "--rounds=4", "--calls=15", "--threads=1", *w.IMAGE_OPTIONS,
         cwd=folder, environment={"PYTHONPATH": str(plugins)}, program=w.main_with_limit(LIMIT_SECONDS),
     )  # fmt: skip
     return folder, done

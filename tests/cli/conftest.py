@@ -46,7 +46,7 @@ def finished(
     """A run that ends with a certified bundle, as JSON lines; its working folder and what was printed."""
     folder = tmp_path_factory.mktemp("finished")
     done = speedwell(
-        "accelerate", world / "reader.onnx", "--data", world / "scans", "--engines=remembers", "--passes=fuse",
+        "accelerate", world / "slow_reader.onnx", "--data", world / "scans", "--engines=remembers", "--passes=fuse",
         "--json", "--run=run", "--out=bundle", *w.QUICK_OPTIONS, *w.IMAGE_OPTIONS, cwd=folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -65,7 +65,7 @@ def unlabelled(
     np.savez(folder / "scans.npz", images=pixels[400:])
     np.save(folder / "labels.npy", labels[400:])
     done = speedwell(
-        "accelerate", world / "reader.onnx", "--data=scans.npz", "--agree=90%", "--engines=slips", "--passes=fuse",
+        "accelerate", world / "slow_reader.onnx", "--data=scans.npz", "--agree=90%", "--engines=slips", "--passes=fuse",
         "--quiet", "--run=run", "--out=bundle", *w.QUICK_OPTIONS, *w.IMAGE_OPTIONS, cwd=folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

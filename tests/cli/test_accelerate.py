@@ -96,7 +96,7 @@ def trials(run: Path) -> list[Outcome]:
 def start(world: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
     """A run with much to try: three passes' settings on two engines."""
     return w.started(
-        "accelerate", world / "reader.onnx", "--data", world / "scans", "--engines=remembers,onnxruntime",
+        "accelerate", world / "slow_reader.onnx", "--data", world / "scans", "--engines=remembers,onnxruntime",
         "--passes=fuse,quantize_static,quantize_dynamic", "--run=run", "--out=bundle", "--budget=300s", "--rounds=4",
         "--calls=3", "--threads=1", *w.IMAGE_OPTIONS, *more, cwd=folder,
         environment={"PYTHONPATH": str(world / "plugins")},

@@ -62,3 +62,11 @@ def test_an_engine_that_is_not_there_is_a_row(bench: Bench, monkeypatch: pytest.
     assert outcome.failure is not None
     assert outcome.failure.kind is FailureKind.UNAVAILABLE
     assert "compiler" in outcome.failure.message
+
+
+def test_a_product_is_built_once_in_a_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = bench.build(Candidate((Step("fuse"),), "onnxruntime"))
+    monkeypatch.setattr(bench.workers, "job", lambda *_, **__: pytest.fail("no worker is needed"))
+    again = bench.build(Candidate((Step("fuse"),), "openvino"))
+    assert again.model == first.model
+    assert again.seconds == 0.0

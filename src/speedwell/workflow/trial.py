@@ -24,7 +24,7 @@ from ..core.errors import (
 from ..core.evidence import Evidence
 from ..core.model import Model
 from ..core.outcome import Failure, FailureKind, Outcome, StepEffect, Timing
-from ..core.record import decode
+from ..core.record import content_hash, decode
 from ..measure import Remote, check_outputs, compare_outputs, interleave
 from . import jobs
 from .prepared import Prepared
@@ -64,6 +64,7 @@ class Bench:
         self.limit_seconds = limit_seconds
         self.rng = np.random.default_rng(prepared.settings.seed)
         self.opening_seconds = 0.0
+        self._built: dict[str, Built] = {}
         self._original: Remote | None = None
         self._reference: list[Mapping[str, np.ndarray]] = []
 
@@ -97,10 +98,12 @@ class Bench:
         )
 
     def build(self, candidate: Candidate) -> Built:
-        """Apply the candidate's steps in a worker (products of shared prefixes are kept)."""
+        """Apply the candidate's steps in a worker (products of shared prefixes are kept), once in this run."""
         p = self.prepared
         if not candidate.steps:
             return Built(p.model, (), 0.0)
+        if (known := self._built.get(steps := content_hash(candidate.steps))) is not None:
+            return replace(known, seconds=0.0)
         began = time.monotonic()
         reply = self.workers.job(
             jobs.build,
@@ -115,7 +118,9 @@ class Bench:
             budget_seconds=self.limit_seconds,
         )
         effects = tuple(decode(StepEffect, e) for e in reply.value["effects"])
-        return Built(decode(Model, reply.value["model"]), effects, time.monotonic() - began)
+        built = Built(decode(Model, reply.value["model"]), effects, time.monotonic() - began)
+        self._built[steps] = built
+        return built
 
     def opener(self, candidate: Candidate) -> Callable[[], Remote]:
         """What opens a fresh session of a candidate each time it is called, for ``measure.run_rounds``."""

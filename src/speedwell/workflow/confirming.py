@@ -56,9 +56,13 @@ class Confirmed:
 
     @property
     def best(self) -> Confirmation | None:
-        """The fastest certified one by the primary workload, None where there is none."""
-        certified = [c for c in self.confirmations if c.certified]
-        return max(certified, key=lambda c: c.speed[0].ratio.estimate, default=None)
+        """The fastest certified one, by the geometric mean over workloads; None where there is none."""
+
+        def speed(confirmation: Confirmation) -> float:
+            against = [c.ratio.estimate for c in confirmation.speed if c.baseline == "original"]
+            return float(np.exp(np.mean(np.log(against))))
+
+        return max((c for c in self.confirmations if c.certified), key=speed, default=None)
 
 
 def expected_cost(prepared: Prepared, original: Outcome, outcomes: Sequence[Outcome]) -> float:

@@ -28,14 +28,12 @@ def contenders(search: Search) -> tuple[Outcome, ...]:
     """At most ``HEAT_SIZE`` measured candidates whose promise may hold and that may be the fastest, best first.
 
     By the better of two estimates, because either may have met a slow moment: the ratio of its own pair, and its own
-    latency against the original's first. The two best that change no answer are always among them.
+    latency against the original's. The two best that change no answer are always among them.
     """
     judgements, original = search.judgements(), search.original
-    base = seconds_per_run(original) or 0.0
 
     def speed(outcome: Outcome) -> float:
-        own = seconds_per_run(outcome)
-        return max(judgements[outcome.candidate.key].ratio or 0.0, base / own if own else 0.0)
+        return max(judgements[outcome.candidate.key].ratio or 0.0, _against(original, outcome))
 
     able = [o for o in search.outcomes if not bundleable(search.prepared, o.candidate)]
     speeds = {o.candidate.key: speed(o) for o in able}
@@ -43,8 +41,8 @@ def contenders(search: Search) -> tuple[Outcome, ...]:
 
 
 def run_heat(search: Search, entered: Sequence[Outcome]) -> Mapping[str, float]:
-    """Original's time / candidate's time by candidate key: the median over rounds on the primary workload. Who failed
-    is left out.
+    """Original's time / candidate's time by candidate key: the median over rounds, the geometric mean over workloads
+    (as the search orders candidates). Who failed is left out.
     """
     original = search.original
     sides = {o.candidate.key: o for o in (original, *entered)}
@@ -53,9 +51,20 @@ def run_heat(search: Search, entered: Sequence[Outcome]) -> Mapping[str, float]:
     block, settle = turns(slowest)
     calls = int(np.clip(1.0 / max(slowest, 1e-6), 5, HEAT_CALLS))
     rng = np.random.default_rng(search.prepared.settings.seed + 2)
-    taken = run_rounds(openers, HEAT_ROUNDS, calls, rng, block=block, settle=settle)
+    many = len(search.prepared.workloads)
+    taken = run_rounds(openers, HEAT_ROUNDS, [calls] * many, rng, block=block, settle=settle)
     speeds = {}
-    for outcome in entered:
-        if pairs := taken.pairs(original.candidate.key, outcome.candidate.key):
-            speeds[outcome.candidate.key] = math.exp(float(np.median(pair_effects(pairs))))
+    for key in (o.candidate.key for o in entered):
+        pairs = [taken.pairs(original.candidate.key, key, i) for i in range(many)]
+        if all(pairs):
+            speeds[key] = math.exp(float(np.mean([np.median(pair_effects(p)) for p in pairs])))
     return speeds
+
+
+def _against(original: Outcome, outcome: Outcome) -> float:
+    """Original's time / its time by their own median calls, the geometric mean over workloads; 0 where not timed."""
+    logs = [
+        math.log(float(np.median(base.candidate[0])) / float(np.median(own.candidate[0])))
+        for base, own in zip(original.timings, outcome.timings, strict=False)
+    ]
+    return math.exp(sum(logs) / len(logs)) if logs else 0.0

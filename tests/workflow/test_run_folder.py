@@ -34,14 +34,32 @@ def test_removing_one_run_leaves_the_others(tmp_path: Path) -> None:
 def test_what_is_written_is_whole_or_not_there(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run")
     run.update(a=1)
-    assert run.update(b=[2]) == {"a": 1, "b": [2]}
+    whole = {"a": 1, "b": [2], "folder": str(run.path)}
+    assert run.update(b=[2]) == whole
     with pytest.raises(ValueError, match="cannot hold"):
         run.write("run.json", {"x": float("nan")})
-    assert run.read("run.json") == {"a": 1, "b": [2]}
+    assert run.read("run.json") == whole
     assert {p.name for p in run.path.iterdir() if p.is_file()} == {"run.json"}
     assert run.read("nothing.json") is None
     with pytest.raises(ResumeError, match=r"has no nothing\.json"):
         run.require("nothing.json")
+
+
+def test_a_run_may_be_moved(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run")
+    run.update(data=str(run.data), model=str(run.models / "m.onnx"), other=str(tmp_path / "run-2" / "x"))
+    (run.artifacts / "a").mkdir()
+    (run.artifacts / "a" / "record").write_text(f'{{"payload": "{run.artifacts}/a/m.onnx"}}')
+    run.path.rename(tmp_path / "moved")
+    moved = RunFolder.open(tmp_path / "moved")
+    assert moved.read("run.json") == {
+        "data": str(moved.data),
+        "model": str(moved.models / "m.onnx"),
+        "other": str(tmp_path / "run-2" / "x"),
+        "folder": str(moved.path),
+    }
+    assert moved.read("artifacts/a/record") == {"payload": f"{moved.artifacts}/a/m.onnx"}
+    assert RunFolder.open(tmp_path / "moved") == moved
 
 
 def test_a_file_that_is_torn_is_a_typed_error(tmp_path: Path) -> None:

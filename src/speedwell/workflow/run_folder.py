@@ -53,7 +53,19 @@ class RunFolder:
             raise ResumeError(
                 f"{path} holds no run (no run.json)", "Name the folder that the run printed at its start."
             )
-        return RunFolder(path.resolve())
+        run = RunFolder(path.resolve())
+        before = (run.read("run.json") or {}).get("folder", "")
+        if before and before != str(run.path):
+            run._moved(before)
+        return run
+
+    def _moved(self, before: str) -> None:
+        """Records name files of the run by absolute path: name them where the folder lies now."""
+        old, new = json.dumps(before)[1:-1], json.dumps(str(self.path))[1:-1]
+        # run.json last: until it is written the folder still counts as moved
+        for record in [*self.artifacts.glob("*/record"), self.path / "run.json"]:
+            text = record.read_text().replace(f'"{old}/', f'"{new}/').replace(f'"{old}"', f'"{new}"')
+            self.write_text(str(record.relative_to(self.path)), text)
 
     @property
     def models(self) -> Path:
@@ -112,7 +124,7 @@ class RunFolder:
 
     def update(self, **values: Any) -> dict[str, Any]:
         """Merge ``values`` into ``run.json`` and return the whole."""
-        whole: dict[str, Any] = {**(self.read("run.json") or {}), **values}
+        whole: dict[str, Any] = {**(self.read("run.json") or {}), **values, "folder": str(self.path)}
         self.write("run.json", whole)
         return whole
 

@@ -91,6 +91,22 @@ def test_too_many_corrupt_samples_stop_and_leave_nothing(digits, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_small_part_may_hold_more_bad_samples_than_its_share(digits, tmp_path):
+    files = [f[:100] if i in (3, 7, 11, 15) else f for i, f in enumerate([*digits[0]] * 2)][:300]
+    whole = samples(files)
+    assert len(EncodedSplit.write(tmp_path / "a", whole, range(60), IMAGE)) == 56
+    assert [b.origin for b in whole.bad] == ["s3", "s7", "s11", "s15"]
+    with pytest.raises(CorruptSampleError, match="4 of 6 samples"):
+        EncodedSplit.write(tmp_path / "b", whole, [3, 7, 11, 15, 1, 2], IMAGE)
+
+
+def test_bad_samples_of_all_parts_count_together(digits, tmp_path):
+    whole = samples([f[:100] if i % 15 == 0 else f for i, f in enumerate(digits[0][:100])])
+    EncodedSplit.write(tmp_path / "a", whole, range(75), IMAGE)
+    with pytest.raises(CorruptSampleError, match="6 of 100 samples"):
+        EncodedSplit.write(tmp_path / "b", whole, range(75, 100), IMAGE)
+
+
 def test_a_failed_write_leaves_the_older_split(digits, tmp_path):
     EncodedSplit.write(tmp_path / "a", samples(digits[0][:5]), range(5), IMAGE)
     exact = ImageTransform("x", (8, 8), resize="none", crop="none")

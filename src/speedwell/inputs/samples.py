@@ -64,6 +64,7 @@ class Samples:
         self.origins = origins
         self.classes = tuple(classes)
         self.bad = list(bad)
+        self._left_out_by_the_reader = len(self.bad)
         self.warnings = list(warnings)
         self._load = load
         self._digests: list[str | None] = [None] * len(origins)
@@ -96,6 +97,19 @@ class Samples:
         """True where at least one sample has a label."""
         return bool((self.targets >= 0).any())
 
+    @property
+    def total(self) -> int:
+        """Samples of the data set, with those that its reader left out."""
+        return len(self) + self._left_out_by_the_reader
+
+    def leave_out(self, sample: BadSample) -> None:
+        """List a sample that turned out to be unusable. Raises ``CorruptSampleError`` where that makes too many of the
+        whole data set: in a small part of it, 5 % is soon reached by chance.
+        """
+        if sample not in self.bad:
+            self.bad.append(sample)
+        check_bad(self.bad, self.total)
+
     def digests(self) -> tuple[str, ...]:
         """Each sample's digest; "" where it cannot be read (listed in ``bad``). Reads the whole data once.
 
@@ -108,7 +122,7 @@ class Samples:
                 except CorruptSampleError as error:
                     self._digests[i] = ""
                     self.bad.append(BadSample(self.origins[i], error.what))
-        check_bad(self.bad, len(self) + len(self.bad) - self._digests.count(""))
+        check_bad(self.bad, self.total)
         return tuple(d or "" for d in self._digests)
 
     def take(self, index: Sequence[int] | np.ndarray) -> Samples:

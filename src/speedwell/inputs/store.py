@@ -92,7 +92,8 @@ class EncodedSplit:
         """Encode ``samples[index]`` into ``folder``, which appears whole or not at all (an older one is replaced).
 
         A sample that cannot be read is dropped and listed in ``bad``. Raises ``CorruptSampleError`` where more than
-        5 % are, ``InputMismatchError`` where samples do not fit the model, ``EmptySplitError`` for an empty index.
+        5 % of all ``samples`` or half of the split are, ``InputMismatchError`` where samples do not fit the model,
+        ``EmptySplitError`` for an empty index.
         """
         if not len(index):
             raise EmptySplitError(f"there is no sample to write into {folder.name}", "Give more data.")
@@ -195,7 +196,9 @@ def _write(folder: Path, samples: Samples, index: Sequence[int], transform: Tran
                 what = encoded.what.removeprefix(f"{samples.origins[i]}: ")
                 bad.append(BadSample(samples.origins[i], what))
                 # with too many bad ones so far, the rest cannot save it: stop at once
-                check_bad(bad, len(index))
+                samples.leave_out(bad[-1])
+                if 2 * len(bad) > len(index):
+                    check_bad(bad, len(index))
                 continue
             if not columns:
                 columns = {

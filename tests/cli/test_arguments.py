@@ -42,3 +42,18 @@ def test_an_unreadable_size_says_how_to_write_it(value: str) -> None:
 def test_unreadable_numbers_say_how_to_write_them(value: str) -> None:
     with pytest.raises(UsageError, match="--std is"):
         as_options(std=value)
+
+
+def test_a_rarer_option_is_named_with_its_value() -> None:
+    assert as_options(["threshold=0.5", "split=test", "output=a=b"]) == {
+        "threshold": 0.5,
+        "split": "test",
+        "output": "a=b",
+    }
+
+
+@pytest.mark.parametrize("text", ["threshold", "split=", "size=3", "=3", "threshold=high"])
+def test_an_unknown_or_empty_option_lists_what_there_is(text: str) -> None:
+    with pytest.raises(UsageError, match="--option") as error:
+        as_options([text])
+    assert error.value.fix

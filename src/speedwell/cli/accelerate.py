@@ -62,6 +62,7 @@ def command(
     image_column: a.ImageColumn = None,
     classes: a.Classes = None,
     score: a.Score = None,
+    more: a.More = None,
     seed: Annotated[int, typer.Option("--seed", help="Fixes splits and every random choice.")] = 0,
     rounds: Annotated[int, typer.Option("--rounds", help="Fresh process rounds of the confirmation.")] = 12,
     calls: Annotated[int, typer.Option("--calls", help="Timed calls a round.")] = 20,
@@ -107,7 +108,7 @@ def command(
             options=a.as_options(
                 size=size, resize=resize, crop=crop, mean=mean, std=std, scale=scale, layout=layout, colour=colour,
                 tokenizer=tokenizer, max_length=max_length, preprocessing=preprocessing, text_column=text_column,
-                label_column=label_column, image_column=image_column, classes=classes, score=score,
+                label_column=label_column, image_column=image_column, classes=classes, score=score, more=more,
             ),
         )  # fmt: skip
     with progress(quiet, as_json) as shown:

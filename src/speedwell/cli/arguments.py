@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +12,15 @@ from ..core.errors import UsageError
 
 __all__ = [
     "Batch", "Classes", "Colour", "Crop", "Debug", "ImageColumn", "Json", "LabelColumn", "Layout", "MaxLength", "Mean",
-    "Preprocessing", "Quiet", "Resize", "Scale", "Score", "Size", "Std", "TaskName", "TextColumn", "Threads",
+    "More", "Preprocessing", "Quiet", "Resize", "Scale", "Score", "Size", "Std", "TaskName", "TextColumn", "Threads",
     "TokenizerFile", "as_options",
 ]  # fmt: skip
 
+MORE = (
+    "dataset", "dtype", "encoding", "inputs", "interpolation", "mask_dtype", "output", "padding", "split", "target",
+    "threshold",
+)  # fmt: skip
+"""Rarer options of readers, preprocessing and tasks, which have no flag of their own."""
 TaskName = Annotated[
     str | None, typer.Option("--task", help="image-classification, text-classification or custom (else guessed).")
 ]
@@ -40,14 +46,21 @@ Classes = Annotated[
     Path | None, typer.Option("--classes", help="Class names in the order of the model's outputs, one a line.")
 ]
 Score = Annotated[str | None, typer.Option("--score", help="custom task: module:function giving a score per sample.")]
+More = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help=f"A rarer option, repeatable: {', '.join(MORE)}."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Events and results as JSON lines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
-def as_options(**values: Any) -> dict[str, Any]:
-    """Reader and preprocessing options as plain JSON, only those given. Raises ``UsageError`` for unreadable values."""
-    options: dict[str, Any] = {}
+def as_options(more: Sequence[str] | None = None, **values: Any) -> dict[str, Any]:
+    """Reader and preprocessing options as plain JSON, only those given. ``more``: "name=value" with names of ``MORE``.
+
+    Raises ``UsageError`` for unreadable values.
+    """
+    options: dict[str, Any] = dict(_named(text) for text in more or ())
     for name, value in values.items():
         if value is None:
             continue
@@ -63,6 +76,13 @@ def as_options(**values: Any) -> dict[str, Any]:
         else:
             options[name] = value
     return options
+
+
+def _named(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not value or name not in MORE:
+        raise UsageError(f"--option is {text!r}", f"Write NAME=VALUE with one of: {', '.join(MORE)}.")
+    return name, _numbers("option threshold", value)[0] if name == "threshold" else value
 
 
 def _size(name: str, text: str) -> list[int]:

@@ -39,6 +39,8 @@ def command(
     label_column: a.LabelColumn = None,
     image_column: a.ImageColumn = None,
     classes: a.Classes = None,
+    score: a.Score = None,
+    more: a.More = None,
     rounds: Annotated[int, typer.Option("--rounds", help="Fresh process rounds; 0 compares accuracy only.")] = 12,
     calls: Annotated[int, typer.Option("--calls", help="Timed calls a round.")] = 20,
     unsigned: Annotated[bool, typer.Option("--unsigned", help="Accept a bundle without a trusted signature.")] = False,
@@ -52,7 +54,7 @@ def command(
     options = a.as_options(
         size=size, resize=resize, crop=crop, mean=mean, std=std, scale=scale, layout=layout, colour=colour,
         tokenizer=tokenizer, max_length=max_length, preprocessing=preprocessing, text_column=text_column,
-        label_column=label_column, image_column=image_column, classes=classes,
+        label_column=label_column, image_column=image_column, classes=classes, score=score, more=more,
     )  # fmt: skip
     result = compare(
         first, second, data=data, max_drop=None if agree else max_drop, agree=agree, weights=weights, task=task,

@@ -91,6 +91,12 @@ def test_a_wrong_score_says_what_is_wrong(result, error, told):
         task.evidence({"y": np.zeros((2, 1), np.float32)}, np.array([0, 1]))
 
 
+def test_an_error_in_the_users_score_names_its_line():
+    task = tasks.build("custom", {"score": lambda outputs, _: outputs["nothing"]})
+    with pytest.raises(UsageError, match=r"score function failed: KeyError: 'nothing' \(.*test_custom.py:\d+\)"):
+        task.evidence({"y": np.zeros((2, 1), np.float32)}, np.array([0, 1]))
+
+
 def test_missing_parts_are_asked_for():
     task = tasks.build("custom", {})
     with pytest.raises(UsageError, match="no score function") as caught:

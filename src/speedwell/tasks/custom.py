@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -109,7 +110,15 @@ class Custom:
             raise UsageError("the custom task has no score function", "Name it with --score module:function.")
         targets = np.asarray(targets, np.int64)
         given = as_numbers(targets) if self.target == "number" else targets
-        result = np.asarray(resolve(self.score, "score")(dict(outputs), given))
+        function = resolve(self.score, "score")
+        try:
+            result = np.asarray(function(dict(outputs), given))
+        except Exception as error:  # the user's function may raise anything
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            raise UsageError(
+                f"the score function failed: {type(error).__name__}: {error} ({where.filename}:{where.lineno})",
+                "It is called with the outputs as arrays by name, and the targets of as many samples.",
+            ) from error
         if result.shape != (len(targets),) or result.dtype.kind not in "fiub":
             raise UsageError(
                 f"the score function returned {result.dtype} {list(result.shape)} for {len(targets)} samples",

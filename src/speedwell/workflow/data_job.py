@@ -59,6 +59,9 @@ def prepare_data(
     if everything:
         EncodedSplit.write(folder / "confirmation", splits.samples, splits.confirmation, transform)
     bad = [*splits.samples.bad, *calibration.bad, *selection.bad]
+    told = [*splits.samples.warnings, *splits.warnings, *transform.assumed]
+    if chosen.metric_name == "score":
+        told.append("scores are shown times 100: 0.95 of your score as 95 %, 0.01 as 1 point")
     facts = DataFacts(
         task=name,
         kind=transform.kind,
@@ -67,7 +70,7 @@ def prepare_data(
         counts=splits.counts,
         encoded={"calibration": len(calibration), "selection": len(selection)},
         encode_seconds=per_sample,
-        warnings=tuple(dict.fromkeys([*splits.samples.warnings, *splits.warnings, *transform.assumed])),
+        warnings=tuple(dict.fromkeys(told)),
         bad=tuple(dict.fromkeys(f"{b.origin}: {b.reason}" for b in bad)),
         metric=chosen.metric_name,
     )

@@ -3,7 +3,7 @@ import inspect
 import pytest
 
 from speedwell.core import FailureKind, errors
-from speedwell.core.errors import JobError, SpeedwellError
+from speedwell.core.errors import DataNotFoundError, JobError, ModelNotFoundError, SpeedwellError
 
 CLASSES = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, SpeedwellError)]
 
@@ -12,7 +12,7 @@ CLASSES = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubcla
 def test_every_error_has_words_a_fix_and_an_exit_code(kind: type[SpeedwellError]) -> None:
     error = kind("it is 3", "Make it 2.")
     assert str(error) == "it is 3\nMake it 2."
-    assert str(kind("it is 3")) == "it is 3"
+    assert str(kind("it is 3")) == (f"it is 3\n{kind.usual_fix}" if kind.usual_fix else "it is 3")
     assert error.as_dict() == {
         "error": kind.__name__, "what": "it is 3", "fix": "Make it 2.", "exit_code": kind.exit_code,
     }  # fmt: skip
@@ -32,3 +32,9 @@ def test_children_of_one_situation_share_its_exit_code() -> None:
 @pytest.mark.parametrize("kind", FailureKind)
 def test_a_job_s_error_holds_its_kind(kind: FailureKind) -> None:
     assert FailureKind(JobError("gone", "", kind.value).kind) is kind
+
+
+@pytest.mark.parametrize("kind", [ModelNotFoundError, DataNotFoundError])
+def test_a_missing_file_has_a_way_out_even_where_nothing_is_known_of_it(kind: type[SpeedwellError]) -> None:
+    assert "Check the path" in kind("there is no file x").fix
+    assert kind("there is no file x", "Write it first.").fix == "Write it first."

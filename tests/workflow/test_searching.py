@@ -5,7 +5,7 @@ import pytest
 import small_world as w
 
 from speedwell.core import Candidate, Evidence, Outcome, Promise, decode
-from speedwell.workflow.searching import settled
+from speedwell.workflow.searching import _channels, settled
 
 
 def original(right: int, n: int) -> Outcome:
@@ -43,3 +43,12 @@ def test_what_was_not_tried_has_its_reason_in_the_result(folder_run: Any) -> Non
     for label, reason in folder_run.result.environment["not tried"].items():
         assert label not in tried
         assert reason
+
+
+def test_a_gray_network_with_colour_images_is_told_the_option() -> None:
+    import torch
+
+    with pytest.raises(RuntimeError) as error:
+        torch.nn.Conv2d(1, 4, 3)(torch.zeros(1, 3, 8, 8))
+    assert "--colour gray" in _channels(str(error.value))
+    assert _channels("out of memory") == ""

@@ -45,11 +45,13 @@ class SpeedwellError(Exception):
     """Root of all errors. ``what`` holds the fact and the value, ``fix`` the way out (may be empty)."""
 
     exit_code: ClassVar[int] = 1
+    usual_fix: ClassVar[str] = ""
+    """The way out where whoever raises it knows none nearer to the case."""
 
     def __init__(self, what: str, fix: str = "") -> None:
         super().__init__(what, fix)
         self.what = what
-        self.fix = fix
+        self.fix = fix or self.usual_fix
 
     def __str__(self) -> str:
         return f"{self.what}\n{self.fix}" if self.fix else self.what
@@ -84,6 +86,8 @@ class ModelError(SpeedwellError):
 class ModelNotFoundError(ModelError):
     """Nothing lies at the model reference."""
 
+    usual_fix = "Check the path; it is read from the folder that you are in."
+
 
 class UnsafeModelError(ModelError):
     """Opening the file can run code, or reaches outside its folder."""
@@ -109,6 +113,8 @@ class DataError(SpeedwellError):
 
 class DataNotFoundError(DataError):
     """Nothing lies at the data path."""
+
+    usual_fix = "Check the path; it is read from the folder that you are in."
 
 
 class EmptySplitError(DataError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -97,7 +98,8 @@ class Search:
             try:
                 self.bench.open_original()
             except JobError as error:
-                fix = error.fix or "Nothing can be compared with it: repair the model, or its weights, first."
+                fix = _channels(error.what + error.fix) or error.fix
+                fix = fix or "Nothing can be compared with it: repair the model, or its weights, first."
                 raise JobError(f"the original itself fails: {error.what}", fix, error.kind) from error
             self._choose_selection()
             self.store.begin(0, candidate)
@@ -265,6 +267,19 @@ def settled(promise: Promise, original: Outcome, n: int) -> tuple[Promise, str]:
     else:
         promise = settle_promise(promise, original.metric)
     return promise, look_ahead(n, promise.margin, kind, alpha=promise.alpha).sentence
+
+
+def _channels(words: str) -> str:
+    """The way out where a convolution met images of another number of channels ("" for anything else).
+
+    A factory's network does not say its channels, so preprocessing assumed some.
+    """
+    found = re.search(r"to have (\d+) channels, but got (\d+) channels", words)
+    if not found or found[2] not in ("1", "3"):
+        return ""
+    ways = {"1": "Add --colour gray: the network takes", "3": "Add --colour rgb (or bgr): the network takes"}
+    way = ways.get(found[1], "Repair the network, or give prepared arrays: it takes")
+    return f"{way} {found[1]} channel(s), the images were given {found[2]}."
 
 
 def measured_plan(search: Search) -> Mapping[str, str]:

@@ -62,6 +62,7 @@ class TerminalProgress:
         self._status = Status(clock=clock)
         self._live: Live | None = None
         self._headed = False
+        self._said: set[str] = set()
 
     def header(self, facts: Facts) -> None:
         """The facts, then the live line begins."""
@@ -104,6 +105,7 @@ class TerminalProgress:
             self._hang("", Text(plain(text).rstrip(), style="dim"))
 
     def warning(self, text: str) -> None:
+        self._said.add(plain(text))
         self._hang("warning", Text(plain(text).rstrip()))
 
     def confirming(self, round: int, of: int) -> None:
@@ -114,11 +116,17 @@ class TerminalProgress:
             self._print(Text(f"  confirming: {of} rounds, original and finalists in fresh processes"))
 
     def done(self, result: Result, paths: Paths) -> None:
-        """The verdict and where everything lies. A pasteable "Use it" line is never wrapped."""
+        """The verdict and where everything lies. A pasteable "Use it" line is never wrapped.
+
+        Warnings are said again, far below their first place; not where nothing stands between (``quiet``).
+        """
         self.close()
-        if not self._quiet:
+        lines = closing_lines(result, paths)
+        if self._quiet:
+            lines = [(head, text) for head, text in lines if head != "Warning" or text not in self._said]
+        else:
             self._print(Text(""))
-        self._pairs(closing_lines(result, paths))
+        self._pairs(lines)
 
     def interrupted(self, best: str, resume: str) -> None:
         self.close()

@@ -19,7 +19,9 @@ EXAMPLES = ROOT / "examples"
 
 @dataclass(frozen=True)
 class ProductCase:
-    """``what``: images or text. With ../shared/data: CIFAR-10 with ResNet-20, CLINC150 with MiniLM; else the demo's."""
+    """``what``: images, text or efficientnet. With ../shared/data: CIFAR-10 with ResNet-20, CLINC150 with MiniLM,
+    CIFAR-10 with EfficientNet-Lite0 and a head fitted here; else the demo's (which has no efficientnet).
+    """
 
     what: str
 
@@ -30,7 +32,9 @@ class ProductCase:
 
     @property
     def name(self) -> str:
-        names = {"images": "resnet20-cifar10", "text": "minilm-clinc150"}
+        names = {
+            "images": "resnet20-cifar10", "text": "minilm-clinc150", "efficientnet": "efficientnet_lite0-cifar10",
+        }  # fmt: skip
         return names[self.what] if self.real else f"demo-{self.what}"
 
     def arguments(self, folder: Path) -> list[str]:
@@ -44,6 +48,14 @@ class ProductCase:
                 str(SHARED / "cifar10_jpg" / "train.npz"), "--confirmation", str(SHARED / "cifar10_jpg" / "test.npz"),
                 "--max-drop", "1pt",
             ]  # fmt: skip
+        if self.what == "efficientnet":
+            head = folder / "head.safetensors"
+            script, train = EXAMPLES / "efficientnet_lite0.py", SHARED / "cifar10_jpg" / "train.npz"
+            fit = [sys.executable, str(script), "fit", str(train), str(head), "4000"]
+            subprocess.run(fit, check=True, capture_output=True)
+            os.environ["SPEEDWELL_HEAD"] = str(head)  # the example reads it
+            test = SHARED / "cifar10_jpg" / "test.npz"
+            return [f"{script}:build_cifar", "--data", str(train), "--confirmation", str(test), "--max-drop", "1pt"]
         os.environ["SPEEDWELL_HEAD"] = str(SHARED / "text" / "minilm_head_clinc150.npz")  # the example reads it
         source = next((SHARED / "text" / "clinc150").glob("data_full.json*"))
         script = EXAMPLES / "minilm_clinc.py"

@@ -43,8 +43,10 @@ def test_a_best_without_a_certificate_is_called_unconfirmed(result):
 
 
 def test_nothing_tried_at_all_still_says_keep_the_original(result):
-    empty = dataclasses.replace(result, best=None, confirmations=(), refused=())
-    assert verdict_sentence(empty) == "Keep the original: no candidate was faster with its promise kept."
+    empty = dataclasses.replace(result, best=None, confirmations=(), refused=(), environment={})
+    assert verdict_sentence(empty) == "Keep the original: no candidate was measured."
+    late = dataclasses.replace(empty, environment={"not tried": {"fuse on openvino": "not tried: 0 s are left"}})
+    assert "in the time there was. Ask for a longer --budget." in verdict_sentence(late)
 
 
 def test_the_need_without_a_changed_answer_is_told_apart(result):

@@ -141,6 +141,10 @@ def _undecided(result: Result) -> str:
 
 
 def _keep(result: Result) -> str:
+    if not result.confirmations and not result.refused:
+        return "Keep the original: no candidate was measured" + (
+            " in the time there was. Ask for a longer --budget." if result.environment.get("not tried") else "."
+        )
     text = "Keep the original: no candidate was faster with its promise kept."
     near = _nearest(result)
     return f"{text} Nearest: {near}." if near else text

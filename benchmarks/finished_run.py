@@ -64,19 +64,18 @@ class FinishedRun:
         """A session of a candidate, built where it was not yet."""
         return self.session(self.bench.build(candidate).model, candidate.engine)
 
-    def confirmation(self, model: Model, engine: str, whole: bool = False) -> Evidence:
-        """A model's answers on the confirmation split: the part that the run's budget paid for, or the whole of it."""
-        split, batch = self._confirmation_split(whole), self.prepared.settings.batch
+    def confirmation(self, model: Model, engine: str) -> Evidence:
+        """A model's answers on the confirmation split: the part that the run's budget paid for."""
+        split, batch = self._confirmation_split(), self.prepared.settings.batch
         with self.session(model, engine) as remote:
             reply = remote.call("evaluate", seconds=3600.0, split=split, start=0, stop=10**9, batch=batch)
         return Evidence(reply.value["kind"], reply.arrays["scores"], reply.arrays["answers"])
 
-    def _confirmation_split(self, whole: bool) -> Path:
-        """As the run opened it; encoded into ``scratch`` where that is less than what is asked for."""
+    def _confirmation_split(self) -> Path:
+        """As the run opened it; encoded into ``scratch`` where it opened none (nothing was faster)."""
         p = self.prepared
-        n = p.data.counts["confirmation"] if whole else p.confirmation
         opened, folder = p.folder / "confirmation", self.scratch / "data"
-        if (opened / "split.json").is_file() and n == p.confirmation:
+        if (opened / "split.json").is_file():
             return opened
         if (folder / "confirmation" / "split.json").is_file():
             return folder / "confirmation"
@@ -85,7 +84,7 @@ class FinishedRun:
         self.workers.job(
             encode_confirmation, LIMIT_SECONDS,
             model=p.model, task=p.data.task, sets=sets_of(p.settings), options=dict(p.settings.options), folder=folder,
-            seed=p.settings.seed, n=n,
+            seed=p.settings.seed, n=p.confirmation,
         )  # fmt: skip
         return folder / "confirmation"
 

@@ -91,7 +91,7 @@ def one_case(
     contest.models[OURS] = ours(run, folder)
     peers(run, folder, contest, python, limit, quick)
     run.bench.close()
-    claims = judged(run, contest, whole=not quick)
+    claims = judged(run, contest)
     taken = timed(run, contest, quick)
     for name, failure in taken.failures.items():
         contest.failed.setdefault(name.removesuffix(AGAIN), f"failed while timed: {failure.message}")
@@ -165,10 +165,10 @@ def write_samples(split: Path, path: Path, most: int) -> Path:
     return path
 
 
-def judged(run: FinishedRun, contest: Contest, whole: bool) -> dict[str, AccuracyClaim]:
-    """Each product that may have lost accuracy on the confirmation split, against the original."""
+def judged(run: FinishedRun, contest: Contest) -> dict[str, AccuracyClaim]:
+    """Each product that may have lost accuracy against the original, on what our run opened of the confirmation."""
     claims: dict[str, AccuracyClaim] = {}
-    base = run.confirmation(*contest.models[EAGER], whole)
+    base = run.confirmation(*contest.models[EAGER])
     for name, (model, engine) in list(contest.models.items()):
         if name in contest.lossless:
             continue

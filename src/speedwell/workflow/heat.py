@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..core.outcome import Outcome
-from ..measure import pair_effects, run_rounds
-from ..search import finalists, seconds_per_run
+from ..measure import run_rounds
+from ..search import finalists, ratio, seconds_per_run
 from .prepared import bundleable
 from .searching import Search
 from .trial import turns
@@ -51,13 +52,15 @@ def run_heat(search: Search, entered: Sequence[Outcome]) -> Mapping[str, float]:
     block, settle = turns(slowest)
     calls = int(np.clip(1.0 / max(slowest, 1e-6), 5, HEAT_CALLS))
     rng = np.random.default_rng(search.prepared.settings.seed + 2)
-    many = len(search.prepared.workloads)
-    taken = run_rounds(openers, HEAT_ROUNDS, [calls] * many, rng, block=block, settle=settle)
+    workloads = search.prepared.workloads
+    taken = run_rounds(openers, HEAT_ROUNDS, [calls] * len(workloads), rng, block=block, settle=settle)
     speeds = {}
-    for key in (o.candidate.key for o in entered):
-        pairs = [taken.pairs(original.candidate.key, key, i) for i in range(many)]
-        if all(pairs):
-            speeds[key] = math.exp(float(np.mean([np.median(pair_effects(p)) for p in pairs])))
+    for outcome in entered:
+        key = outcome.candidate.key
+        timings = tuple(taken.timing(w, original.candidate.key, key, i) for i, w in enumerate(workloads))
+        measured = ratio(replace(outcome, timings=timings)) if all(t.candidate for t in timings) else None
+        if measured is not None:
+            speeds[key] = measured
     return speeds
 
 

@@ -41,6 +41,9 @@ __all__ = [
 ]
 
 
+_CHECK_PATH = "Check the path; it is read from the folder that you are in."
+
+
 class SpeedwellError(Exception):
     """Root of all errors. ``what`` holds the fact and the value, ``fix`` the way out (may be empty)."""
 
@@ -86,7 +89,7 @@ class ModelError(SpeedwellError):
 class ModelNotFoundError(ModelError):
     """Nothing lies at the model reference."""
 
-    usual_fix = "Check the path; it is read from the folder that you are in."
+    usual_fix = _CHECK_PATH
 
 
 class UnsafeModelError(ModelError):
@@ -114,7 +117,7 @@ class DataError(SpeedwellError):
 class DataNotFoundError(DataError):
     """Nothing lies at the data path."""
 
-    usual_fix = "Check the path; it is read from the folder that you are in."
+    usual_fix = _CHECK_PATH
 
 
 class EmptySplitError(DataError):

@@ -1,7 +1,6 @@
 """Runs that must survive: the small world of ``tests/workflow``, with engines that do everything wrong."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import small_world as w
 from watched_run import Watched, watch
-
-
-@pytest.fixture(scope="session", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    patch = pytest.MonkeyPatch()
-    folder = tmp_path_factory.mktemp("home")
-    patch.setenv("SPEEDWELL_HOME", str(folder))
-    yield folder
-    patch.undo()
 
 
 @pytest.fixture(scope="session")

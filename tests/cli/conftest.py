@@ -1,7 +1,7 @@
 """The command line as a user runs it: real processes on the small world of ``tests/workflow``."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -10,15 +10,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "workflow"))
 
 import small_world as w
-
-
-@pytest.fixture(scope="session", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    patch = pytest.MonkeyPatch()
-    folder = tmp_path_factory.mktemp("home")
-    patch.setenv("SPEEDWELL_HOME", str(folder))
-    yield folder
-    patch.undo()
 
 
 @pytest.fixture(scope="session")

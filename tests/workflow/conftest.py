@@ -1,7 +1,6 @@
 """Puts this folder on ``sys.path`` for ``small_world``; a home of its own for the signing key; runs that many share."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 import small_world as w
 
 import speedwell
-
-
-@pytest.fixture(scope="session", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """``SPEEDWELL_HOME`` of this session: keys made here are nobody's."""
-    patch = pytest.MonkeyPatch()
-    folder = tmp_path_factory.mktemp("home")
-    patch.setenv("SPEEDWELL_HOME", str(folder))
-    yield folder
-    patch.undo()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,124 @@
+#include "core/pool.h"
+
+#include <climits>
+
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace speedwell {
+
+namespace {
+
+// Tries before a waiter gives its core to whoever wants it. About 5 us: longer than the gap between two operators,
+// far shorter than a foreign process's time slice.
+constexpr int kSpins = 128;
+
+void pause_core() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+void sleep_while(std::atomic<uint32_t>& word, uint32_t value) {
+#if defined(__linux__)
+  static_assert(sizeof(word) == sizeof(uint32_t), "a futex is 32 bits");
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+#else
+  while (word.load(std::memory_order_acquire) == value) std::this_thread::yield();
+#endif
+}
+
+void wake_all(std::atomic<uint32_t>& word) {
+#if defined(__linux__)
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+#else
+  (void)word;
+#endif
+}
+
+}  // namespace
+
+Pool::Pool(int threads) {
+  workers_.reserve(static_cast<size_t>(threads - 1));
+  for (int thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { loop(thread); });
+}
+
+Pool::~Pool() {
+  stop_.store(true, std::memory_order_release);
+  awake_.fetch_add(1, std::memory_order_release);
+  wake_all(awake_);
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void Pool::begin() {
+  if (workers_.empty()) return;
+  awake_.fetch_add(1, std::memory_order_release);
+  wake_all(awake_);
+}
+
+void Pool::end() {
+  if (!workers_.empty()) awake_.fetch_add(1, std::memory_order_release);
+}
+
+// The ticket holds the job's number beside the chunks that are left. A chunk is taken by a swap that lowers the count,
+// so it succeeds only while that job is on; from then until the chunk is counted as done the job cannot end, and its
+// fields, written before the ticket was published, cannot change. A thread that looks late finds nothing left.
+void Pool::share(int64_t chunks, Call call, const void* work) {
+  const uint32_t job = static_cast<uint32_t>(ticket_.load(std::memory_order_relaxed) >> 32) + 1;
+  call_ = call;
+  work_ = work;
+  chunks_ = chunks;
+  done_.store(0, std::memory_order_relaxed);
+  ticket_.store(uint64_t{job} << 32 | static_cast<uint64_t>(chunks), std::memory_order_release);
+  work_on(0, job);
+  for (int tries = 0; done_.load(std::memory_order_acquire) < chunks; ++tries) {
+    if (tries < kSpins) {
+      pause_core();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void Pool::work_on(int thread, uint32_t job) {
+  uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  for (;;) {
+    const int64_t left = static_cast<uint32_t>(ticket);
+    if (static_cast<uint32_t>(ticket >> 32) != job || left == 0) return;
+    if (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    call_(work_, chunks_ - left, thread);
+    done_.fetch_add(1, std::memory_order_release);
+    ticket = ticket_.load(std::memory_order_acquire);
+  }
+}
+
+void Pool::loop(int thread) {
+  uint32_t seen = 0;
+  for (;;) {
+    uint32_t awake = awake_.load(std::memory_order_acquire);
+    while (!(awake & 1) && !stop_.load(std::memory_order_acquire)) {
+      sleep_while(awake_, awake);
+      awake = awake_.load(std::memory_order_acquire);
+    }
+    if (stop_.load(std::memory_order_acquire)) return;
+    for (int tries = 0; awake_.load(std::memory_order_acquire) == awake;) {
+      const uint32_t job = static_cast<uint32_t>(ticket_.load(std::memory_order_acquire) >> 32);
+      if (job != seen) {
+        seen = job;
+        tries = 0;
+        work_on(thread, job);
+      } else if (++tries < kSpins) {
+        pause_core();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+}
+
+}  // namespace speedwell

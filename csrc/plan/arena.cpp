@@ -1,0 +1,33 @@
+#include "plan/arena.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace speedwell {
+
+size_t lay_out(std::vector<Buffer>& buffers) {
+  std::vector<size_t> order(buffers.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return buffers[a].bytes > buffers[b].bytes; });
+  std::vector<size_t> placed;  // by offset
+  size_t whole = 0;
+  for (const size_t index : order) {
+    Buffer& buffer = buffers[index];
+    const size_t bytes = (buffer.bytes + kAlignment - 1) / kAlignment * kAlignment;
+    size_t offset = 0;
+    for (const size_t other : placed) {
+      const Buffer& there = buffers[other];
+      if (there.last < buffer.first || buffer.last < there.first) continue;
+      if (offset + bytes <= there.offset) break;
+      offset = std::max(offset, there.offset + (there.bytes + kAlignment - 1) / kAlignment * kAlignment);
+    }
+    buffer.offset = offset;
+    whole = std::max(whole, offset + bytes);
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), index,
+                                   [&](size_t a, size_t b) { return buffers[a].offset < buffers[b].offset; }),
+                  index);
+  }
+  return whole;
+}
+
+}  // namespace speedwell

@@ -1,0 +1,81 @@
+// Vocabulary of the matrix kernels.
+//
+// Weights are packed in panels of 16 output columns: panel p, k-quad q, column c, byte i at ((p * K4 + q) * 16 + c) * 4
+// + i, where K4 = ceil(K / 4). Columns past N and bytes past K are zero. The same bytes serve every instruction set.
+#pragma once
+
+#include <cstdint>
+
+#include "vector/contract.h"
+
+namespace speedwell {
+
+constexpr int kPanel = 16;       // columns of a panel
+constexpr int kBlockRows = 6;    // rows of a tile, at most
+constexpr int kBlockPanels = 4;  // panels of a tile, at most
+constexpr int kBlockColumns = kPanel * kBlockPanels;
+
+// Quads of a panel in the order and the runs in which a CPU without VNNI adds them in 16 bits (ops/runs.h proves that
+// none of them overflows). Used by the AVX2 kernels; the others read the panel itself.
+struct Segment {
+  int32_t length;   // quads of each run, 1..64
+  int32_t runs;     // runs of that length, one after the other
+  int32_t centred;  // 1: each run begins with 64 bytes of 16-bit lane constants
+};
+
+struct PanelRuns {
+  const int8_t* bytes;        // of all runs: constants, where centred, then length * 64 bytes of weights
+  const int32_t* offsets;     // [quads] where each quad's four activations are in a row
+  const Segment* segments;
+  int count;                  // of segments
+  const int32_t* start;       // [16] first value of the sums: the caller's start less the lane constants
+};
+
+// Sums of a tile: c[r * ldc + j] = start[j] + sum over k of a[r][k] * w[j][k], exact in 32 bits.
+struct TileInt8 {
+  const uint8_t* a;       // [rows][lda], readable up to quads * 4 bytes in each row
+  int64_t lda;
+  int rows;               // 1..kBlockRows
+  const int8_t* b;        // the first panel
+  int panels;             // 1..kBlockPanels
+  int64_t quads;          // K4
+  const int32_t* start;   // [panels * 16], may be null (zeros)
+  bool pairs_fit;         // no sum of two neighbouring products can leave 16 signed bits (vpmaddubsw saturates there)
+  const PanelRuns* runs;  // [panels] or null
+  int32_t* c;
+  int64_t ldc;  // at least panels * 16
+};
+
+// What happens to a tile's sums on their way out. Pointers to per-column data are at the tile's first column,
+// pointers to per-row data at its first row.
+struct Epilogue {
+  const float* scale;            // [columns] weight scale (times activation scale where that is static)
+  const float* bias;             // [columns] or null
+  const int32_t* column_sum;     // [columns] sum of the weights; used with row_zero
+  const float* row_scale;        // [rows] or null: dynamic quantization
+  const int32_t* row_zero;       // [rows] or null
+  const float* residual;         // [rows][ldr] or null, added before the activation
+  int64_t ldr;
+  Activation activation;
+  float* out_float;              // [rows][ldo] or null
+  int64_t ldo;
+  uint8_t* out_u8;               // [rows][ldq] or null: clamp(round(x * inverse_scale) + zero, low, high)
+  int64_t ldq;
+  float inverse_scale;
+  int32_t zero, low, high;
+};
+
+// Float tile: c = a [rows][lda] x b (panels of 16 columns, [K][16]) + start.
+struct TileFloat {
+  const float* a;
+  int64_t lda;
+  int rows;
+  const float* b;
+  int panels;
+  int64_t k;
+  const float* start;  // [panels * 16] or null
+  float* c;
+  int64_t ldc;
+};
+
+}  // namespace speedwell

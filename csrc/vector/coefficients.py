@@ -1,0 +1,78 @@
+"""Derive the polynomials of exp.h and activation.h: `python coefficients.py > coefficients.h`.
+
+Each is near minimax: least squares on Chebyshev nodes, weighted again and again by its own error until that is level
+(Lawson, 1961).
+"""
+
+import math
+import textwrap
+
+import numpy as np
+from numpy.polynomial import Polynomial
+
+Array = np.ndarray
+
+
+def nodes(low: float, high: float, count: int = 2000) -> Array:
+    """Chebyshev nodes of [low, high]."""
+    angles = (np.arange(count) + 0.5) * np.pi / count
+    return (low + high) / 2 - (high - low) / 2 * np.cos(angles)
+
+
+def level(x: Array, target: Array, allowed: Array, degree: int) -> tuple[Array, float]:
+    """The polynomial p, lowest power first, with |p(x) - target| <= e * allowed for a small e, and e."""
+    middle, half = (x.max() + x.min()) / 2, (x.max() - x.min()) / 2
+    powers = ((x - middle) / half)[:, None] ** np.arange(degree + 1)  # in [-1, 1]: well conditioned
+    lawson = np.ones_like(x)
+    best, least = np.zeros(degree + 1), math.inf
+    for _ in range(400):
+        weight = np.sqrt(lawson) / allowed
+        p = np.linalg.lstsq(powers * weight[:, None], target * weight, rcond=None)[0]
+        error = np.abs(powers @ p - target) / allowed
+        if error.max() < least:
+            best, least = p, float(error.max())
+        lawson = lawson * (error / error.max() + 1e-3)
+        lawson /= lawson.sum()
+    return Polynomial(best)(Polynomial([-middle / half, 1 / half])).coef, least
+
+
+def show(name: str, values: Array) -> None:
+    """A C++ array of floats, lowest power first."""
+    numbers = ", ".join(f"{np.float32(v):.8e}f" for v in values)
+    print(textwrap.fill(f"constexpr float {name}[] = {{{numbers}}};", 120, subsequent_indent="    "))
+
+
+def main() -> None:
+    """Print coefficients.h."""
+    print("// Made by coefficients.py, which says how. Lowest power first.\n#pragma once\n")
+    print("namespace speedwell {\nnamespace coefficients {\n")
+
+    r = nodes(-math.log(2) / 2, math.log(2) / 2)
+    p, error = level(r, (np.exp(r) - 1 - r) / r**2, np.exp(r) / r**2, 4)
+    print(f"// e^r = 1 + r + r^2 p(r) for |r| <= ln 2 / 2. Relative error {error:.1e}.")
+    show("kExp", p)
+
+    end = 0.625
+    u = nodes(0, end**2)
+    x = np.sqrt(u)
+    p, error = level(u, (np.tanh(x) / x - 1) / u, np.tanh(x) / x / u, 4)
+    print(f"\n// tanh x = x + x^3 p(x^2) for |x| <= kTanhEnd. Relative error {error:.1e}.")
+    print(f"constexpr float kTanhEnd = {end}f;")
+    show("kTanh", p)
+
+    end = 6.0
+    t = nodes(0, end)
+    lost = t * np.array([math.erfc(v / math.sqrt(2)) for v in t]) / 2
+    shape = t * (end - t) ** 6
+    p, error = level(t, lost / shape, 1 / shape, 11)
+    print(
+        "\n// x (1 - Phi(x)), which gelu takes off max(x, 0), = x (kGeluEnd - x)^6 p(x) for 0 <= x <= kGeluEnd; past it"
+    )
+    print(f"// nothing is left. Error {error:.1e}.")
+    print(f"constexpr float kGeluEnd = {end}f;")
+    show("kGelu", p)
+    print("\n}  // namespace coefficients\n}  // namespace speedwell")
+
+
+if __name__ == "__main__":
+    main()

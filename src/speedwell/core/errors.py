@@ -27,6 +27,7 @@ __all__ = [
     "ModelNotFoundError",
     "OutputError",
     "PassError",
+    "PlanError",
     "PreconditionError",
     "PromiseError",
     "ResumeError",
@@ -35,6 +36,7 @@ __all__ = [
     "SpeedwellError",
     "UnknownNameError",
     "UnsafeModelError",
+    "UnsupportedError",
     "UnsupportedModelError",
     "UsageError",
     "WeightsMismatchError",
@@ -144,6 +146,14 @@ class EngineError(SpeedwellError):
 
 class EngineUnavailableError(EngineError):
     """The engine cannot run on this machine; the message says why not."""
+
+
+class PlanError(EngineError):
+    """A plan of the native engine is not well formed."""
+
+
+class UnsupportedError(EngineError):
+    """The native engine lacks something that the model needs; the message names it."""
 
 
 class MissingExtraError(SpeedwellError):

@@ -1,0 +1,123 @@
+"""Lower an ONNX file to a plan: read it, rewrite it until it reads like the executor's operators, write it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.errors import UsageError
+from . import (
+    accumulation,
+    attention,
+    bias,
+    constants,
+    dead,
+    duplicates,
+    dynamic_gemm,
+    epilogue,
+    fill,
+    flattened,
+    float_gemm,
+    float_weights,
+    gelu,
+    identity,
+    int8_gemm,
+    integer_gemm,
+    layer_norm,
+    layer_scale,
+    mask,
+    merge_products,
+    movement,
+    patches,
+    plain_gemm,
+    quantize,
+    quantized_output,
+)
+from .engine import kinds
+from .graph import Graph
+from .numbering import numbered, require_supported
+from .reading import read
+from .shapes import infer_all
+from .write import write_plan
+
+__all__ = ["LowerOptions", "PlanFacts", "lower", "rewrites"]
+
+
+@dataclass(frozen=True)
+class LowerOptions:
+    """``row_levels``: the largest step of a row that is quantized at run time, 255 (8 bits) or 127 (7 bits, which lets
+    sums stay in 16 bits longer). ``runs``: plan how far sums may go in 16 bits, which takes seconds and which only
+    CPUs with AVX2 and no VNNI read (runs.py).
+    """
+
+    row_levels: int = 255
+    runs: bool = True
+
+    def __post_init__(self) -> None:
+        if self.row_levels not in (127, 255):
+            raise UsageError(f"row_levels is {self.row_levels}", "It is 255 or 127.")
+
+
+@dataclass(frozen=True)
+class PlanFacts:
+    """``operators``: how many of each kind. ``weight_bytes``: of all tensors. ``rewritten``: finds of each rewrite."""
+
+    operators: Mapping[str, int]
+    weight_bytes: int
+    rewritten: Mapping[str, int]
+
+
+def rewrites(options: LowerOptions) -> tuple[tuple[str, Callable[[Graph], int]], ...]:
+    """Name and rewrite, in the order they run; what nobody reads any more goes after each."""
+    rows = options.row_levels
+    last = (("accumulation", accumulation.rewrite),) if options.runs else ()
+    return (
+        ("constants", constants.rewrite),
+        ("identity", identity.rewrite),
+        ("fill", fill.rewrite),
+        ("duplicates", duplicates.rewrite),
+        ("quantize", quantize.rewrite),
+        ("movement", movement.rewrite),
+        ("patches", lambda graph: patches.rewrite(graph, rows)),
+        ("gelu", gelu.rewrite),
+        ("int8_gemm", int8_gemm.rewrite),
+        ("dynamic_gemm", lambda graph: dynamic_gemm.rewrite(graph, rows)),
+        ("integer_gemm", integer_gemm.rewrite),
+        ("float_weights", float_weights.rewrite),
+        ("float_gemm", float_gemm.rewrite),
+        ("plain_gemm", plain_gemm.rewrite),
+        ("bias", bias.rewrite),
+        ("shapes", infer_all),
+        ("attention", attention.rewrite),
+        ("mask", mask.rewrite),
+        ("movement", movement.rewrite),
+        ("flattened", flattened.rewrite),
+        ("movement", movement.rewrite),
+        ("duplicates", duplicates.rewrite),
+        ("layer_scale", layer_scale.rewrite),
+        ("merge_products", merge_products.rewrite),
+        ("epilogue", epilogue.rewrite),
+        ("layer_norm", layer_norm.rewrite),
+        ("quantized_output", quantized_output.rewrite),
+        *last,
+    )
+
+
+def lower(onnx_path: Path, folder: Path, options: LowerOptions = LowerOptions()) -> PlanFacts:
+    """Write the plan of the ONNX file at ``onnx_path`` into ``folder`` (plan.json and weights.safetensors).
+
+    Raises ``UnsupportedError`` ("unsupported: names") for what the executor does not have, ``EngineError`` where the
+    file is not sound ONNX, ``OutputError`` where the folder cannot be written.
+    """
+    graph = read(onnx_path)
+    found: Counter[str] = Counter()
+    for name, rewrite in rewrites(options):
+        found[name] += rewrite(graph)
+        dead.rewrite(graph)
+    require_supported(graph, kinds())
+    plan, tensors = numbered(graph)
+    write_plan(folder, plan, tensors)
+    size = sum(array.nbytes for array in tensors.values())
+    return PlanFacts(Counter(operator.kind for operator in plan.operators), size, {k: n for k, n in found.items() if n})

@@ -1,0 +1,11 @@
+"""Every public name of the room, loaded by ``speedwell.native`` at first use."""
+
+from __future__ import annotations
+
+from .engine import available, supported_isas
+from .lowering import LowerOptions, PlanFacts, lower
+from .plan import Plan
+from .session import Session
+from .write import write_plan
+
+__all__ = ["LowerOptions", "Plan", "PlanFacts", "Session", "available", "lower", "supported_isas", "write_plan"]

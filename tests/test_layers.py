@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "src" / "speedwell"
 LEVELS = {
     "core": 0,
-    "inputs": 1, "sources": 1, "measure": 1, "bundle": 1, "search": 1, "report": 1,
+    "inputs": 1, "sources": 1, "measure": 1, "bundle": 1, "search": 1, "report": 1, "native": 1,
     "tasks": 2, "engines": 2, "passes": 2,
     "workflow": 4,
     "cli": 5, "testing": 5,

@@ -13,7 +13,7 @@ Call = Callable[..., CompletedProcess[str]]
 def test_it_names_machine_and_engines(speedwell: Call, tmp_path: Path) -> None:
     done = speedwell("doctor", cwd=tmp_path)
     assert done.returncode == 0
-    for word in ("Machine", "onnxruntime", "openvino", "eager", "inductor", "remembers"):
+    for word in ("Machine", "onnxruntime", "openvino", "eager", "inductor", "native", "remembers"):
         assert word in done.stdout
     assert not list(tmp_path.iterdir())
 

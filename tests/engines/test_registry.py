@@ -11,7 +11,7 @@ from speedwell.engines import REGISTRY
 
 
 def test_the_built_in_engines_come_in_order() -> None:
-    assert REGISTRY.names()[:4] == ("eager", "inductor", "onnxruntime", "openvino")
+    assert REGISTRY.names()[:5] == ("eager", "inductor", "onnxruntime", "openvino", "native")
 
 
 def test_each_engine_has_the_name_it_is_registered_under() -> None:

@@ -52,5 +52,5 @@ def test_a_setting_that_lost_on_one_engine_is_unlikely_on_the_other() -> None:
 
 def test_an_unknown_pass_or_engine_has_a_prior_too() -> None:
     estimates = Estimates()
-    assert estimates.engine_ratio.get("native", 1.0) == 1.0
+    assert estimates.engine_ratio.get("warp", 1.0) == 1.0
     assert estimates.other_holds == 0.5

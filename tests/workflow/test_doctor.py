@@ -11,7 +11,7 @@ from speedwell.workflow import doctor as module
 
 def test_every_engine_has_a_row_and_a_reason_where_it_does_not_run() -> None:
     found = speedwell.doctor()
-    assert {"eager", "inductor", "onnxruntime", "openvino"} <= {r.name for r in found.engines}
+    assert {"eager", "inductor", "onnxruntime", "openvino", "native"} <= {r.name for r in found.engines}
     for row in found.engines:
         assert row.ok or row.why_not
         assert row.name in found.text
@@ -27,6 +27,15 @@ def test_without_a_compiler_it_says_so_and_how_to_get_one(tmp_path: Path, monkey
     assert "compiler" in inductor.why_not
     assert "apt-get install g++" in found.text
     assert found.compiler == ""
+
+
+def test_the_native_engine_has_a_line_of_its_own_with_what_it_takes_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = [module.EngineRow("native", True, "1", "")]
+    monkeypatch.setattr("speedwell.native.supported_isas", lambda: ("avx2", "scalar"), raising=False)
+    assert module._native("g++", here) == "uses avx2 (could use scalar)"
+    missing = [module.EngineRow("native", False, "", "not built")]
+    assert module._native("g++", missing) == "not built: pip install . again (in a checkout: make native)"
+    assert module._native("", missing).startswith("not built: apt-get install g++, then pip install")
 
 
 def test_remarks_fit_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:

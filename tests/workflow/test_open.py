@@ -4,10 +4,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import speedwell
-from speedwell.core.errors import BundleError
+from speedwell.bundle import BundleContents, BundleEvidence, EvidenceRecord, Probe, own_key, write_bundle
+from speedwell.core import Availability, Candidate, Hardware, Promise
+from speedwell.core.errors import BundleError, BundleVerificationError, EngineUnavailableError
+from speedwell.engines import Native, OnnxRuntime, reference_session
+from speedwell.testing.engine_models import NETWORKS
+from speedwell.testing.engines import workload
+from speedwell.workflow.open import engine_for
 
 
 def test_opening_an_onnx_runtime_bundle_imports_no_torch(live_run: Any) -> None:
@@ -46,3 +53,59 @@ def test_another_user_s_bundle_needs_the_key_or_a_word(
     with pytest.raises(BundleError):
         speedwell.open(live_run.bundle)
     speedwell.open(live_run.bundle, unsigned=True).close()
+
+
+def native_bundle(folder: Path, off: float = 0.0) -> Path:
+    """A bundle that the native engine won here; its probe's outputs are the reference's, moved by ``off``."""
+    network = NETWORKS[1]
+    model, inputs, hardware = network.make("onnx", folder), network.inputs(1, 5, 0), Hardware.here()
+    outputs = {k: v + v.dtype.type(off) for k, v in reference_session(model, 1).run(inputs).items()}
+    contents = BundleContents(
+        model=model, candidate=Candidate((), "native"), task="custom", classes=(),
+        promise=Promise("accuracy", 0.01, "1pt"), workloads=(workload(network),), original=model.digest, confirmed=True,
+        preprocessing=None, speedwell=speedwell.__version__,
+        evidence=BundleEvidence(
+            EvidenceRecord(0.0, hardware.fingerprint, hardware), {}, Probe(0, inputs, outputs, tolerance=0.01)
+        ),
+    )  # fmt: skip
+    return write_bundle(folder / "bundle", contents, own_key())
+
+
+@pytest.fixture
+def not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which the native engine could not be compiled."""
+    monkeypatch.setattr(Native, "availability", lambda *_: Availability(False, why_not="it is not built"))
+
+
+def test_a_bundle_of_the_native_engine_opens_on_it(tmp_path: Path) -> None:
+    if Native().availability(Hardware.here()).ok:
+        with speedwell.open(native_bundle(tmp_path)) as fast:
+            assert fast.facts()["provider"] == "speedwell"
+            assert fast.notes == ()
+
+
+@pytest.mark.usefixtures("not_built")
+def test_where_the_native_engine_is_not_built_onnx_runtime_stands_in_and_it_is_said(tmp_path: Path) -> None:
+    bundle, inputs = native_bundle(tmp_path), NETWORKS[1].inputs(2, 7, 1)
+    with pytest.warns(UserWarning, match=r"runs on onnxruntime.*it is not built"):
+        fast = speedwell.open(bundle)
+    with fast:
+        assert fast.facts()["provider"] == "CPUExecutionProvider"
+        got = fast.run(inputs)
+    want = reference_session(NETWORKS[1].make("onnx", tmp_path), 1).run(inputs)
+    np.testing.assert_allclose(got["logits"], want["logits"], rtol=0, atol=1e-5)
+
+
+@pytest.mark.usefixtures("not_built")
+def test_an_engine_that_stands_in_must_give_the_answers_that_were_measured(tmp_path: Path) -> None:
+    with pytest.raises(BundleVerificationError, match="on this engine the outputs differ"):
+        speedwell.open(native_bundle(tmp_path, off=1.0))
+
+
+@pytest.mark.usefixtures("not_built")
+def test_no_engine_stands_in_for_one_that_can_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert engine_for("onnxruntime", Hardware.here()) == ("onnxruntime", "")
+    monkeypatch.setattr(OnnxRuntime, "availability", lambda *_: Availability(False, why_not="it is gone"))
+    for name in ("native", "onnxruntime"):
+        with pytest.raises(EngineUnavailableError, match="this bundle runs on"):
+            engine_for(name, Hardware.here())

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 __all__ = ["Estimates"]
 
 # Priors only order the first trials; each is replaced by the first measurement of its kind. The ratios are the
-# medians of the design machine's table (benchmarks.md), the rest round figures.
+# medians of the design machine's table (benchmarks.md), the rest, and the native engine's, round figures.
 _ENGINE_SECONDS = {"inductor": 40.0}
-_ENGINE_RATIO = {"onnxruntime": 1.05, "openvino": 1.15, "inductor": 1.1}
+_ENGINE_RATIO = {"onnxruntime": 1.05, "openvino": 1.15, "inductor": 1.1, "native": 1.1}
 _TRAIT_RATIO = {"static-int8": 1.9, "dynamic-int8": 1.4, "w4": 1.2, "bf16": 1.3, "f16": 1.1}
 _TRAIT_HOLDS = {"static-int8": 0.6, "dynamic-int8": 0.8, "w4": 0.4, "bf16": 0.95, "f16": 0.95}
 

@@ -14,7 +14,16 @@ from ..core import BATCH, SEQUENCE, Form, Model, Origin, Signature, TensorSpec, 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["NETWORKS", "QUANTIZED", "Network", "attention", "build_attention", "build_convolution", "convolution"]
+__all__ = [
+    "NETWORKS",
+    "QUANTIZED",
+    "Network",
+    "attention",
+    "build_attention",
+    "build_convolution",
+    "convolution",
+    "static_int8",
+]
 
 CHANNELS, WIDTH, WORDS, CLASSES = 8, 16, 40, 5
 OPSET, IR = 17, 10
@@ -284,6 +293,7 @@ MOBILE = Network("mobile", IMAGES, mobile, images)
 QUANTIZED: tuple[tuple[Network, Callable[[Network, Path], Model]], ...] = (
     (NETWORKS[0], static_int8),
     (MOBILE, static_int8),
+    (NETWORKS[1], static_int8),
     (NETWORKS[0], dynamic_int8),
     (NETWORKS[1], dynamic_int8),
 )

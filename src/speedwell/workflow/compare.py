@@ -31,7 +31,7 @@ from ..measure import (
 )
 from . import jobs
 from .data_job import prepare_side
-from .open import unpack
+from .open import engine_for, unpack
 from .preparation import OPEN_SECONDS, open_reference
 from .workers import Workers
 
@@ -86,6 +86,7 @@ class _Side:
     workloads: tuple[Workload, ...]
     feeds: tuple[Path, ...]
     task: str
+    note: str = ""
 
 
 def compare(
@@ -141,6 +142,7 @@ def compare(
             promise = settle_promise(promise, float(evidence[0].scores.mean()))
         claim = judge(evidence[0], evidence[1], promise)
         speed, a_a, warnings = _speed(sides, workers, rounds, calls, options) if rounds else ((), (), ())
+        warnings = (*(f"{s.name} {s.note}" for s in sides if s.note), *warnings)
         return Comparison(str(first), str(second), claim.n, claim, speed, a_a, warnings)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -157,11 +159,12 @@ def _side(
 ) -> _Side:
     folder.mkdir()
     transform: Path | None = None
-    given = dict(arguments)
+    given, note = dict(arguments), ""
     if (Path(name) / "manifest.json").is_file():
         (folder / "bundle").mkdir()
         unpacked, _ = unpack(Path(name), folder / "bundle", key, unsigned)
-        model, engine, transform = unpacked.model, unpacked.manifest.candidate.engine, unpacked.preprocessing
+        model, transform = unpacked.model, unpacked.preprocessing
+        engine, note = engine_for(unpacked.manifest.candidate.engine, workers.hardware)
         given["task"] = given["task"] or unpacked.manifest.task
     else:
         model = open_reference(name, str(weights) if weights else None, folder / "model", workers)
@@ -174,7 +177,7 @@ def _side(
     if model.form == "torch" and not model.signature.outputs:
         model = decode(Model, workers.job(jobs.complete_model, OPEN_SECONDS, model=model, feeds=feeds[0]).value)
     workloads = decode(tuple[Workload, ...], facts["workloads"])
-    return _Side(name, model, engine, folder / "data", workloads, feeds, facts["task"])
+    return _Side(name, model, engine, folder / "data", workloads, feeds, facts["task"], note)
 
 
 def _open(side: _Side, workers: Workers, options: Mapping[str, Any], workload: int = 0) -> Remote:

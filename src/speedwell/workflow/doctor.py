@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..core.hardware import Hardware
@@ -26,12 +26,15 @@ class EngineRow:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What ``doctor`` found. ``remarks``: facts a user should know, each a sentence."""
+    """What ``doctor`` found. ``remarks``: facts a user should know, each a sentence; ``native``: the instruction set
+    that the native engine uses here, and the others it could, or what it takes to have that engine.
+    """
 
     hardware: Hardware
     engines: tuple[EngineRow, ...]
     compiler: str
     remarks: tuple[str, ...] = field(default=())
+    native: str = ""
 
     @property
     def text(self) -> str:
@@ -41,6 +44,7 @@ class Diagnosis:
             f"Machine    {h.cpu}, {h.cores} cores, {h.isa}, {h.memory_bytes / 2**30:.0f} GB",
             f"System     {h.system}, Python {h.python}, frequency governor {h.governor}",
             f"Compiler   {self.compiler or 'none found (TorchInductor needs one: apt-get install g++)'}",
+            f"Native     {self.native}",
             "",
             "Engine         runs here   version",
         ]
@@ -60,7 +64,21 @@ def doctor() -> Diagnosis:
     for engine in REGISTRY:
         availability = engine.availability(hardware)
         rows.append(EngineRow(engine.name, availability.ok, availability.version, availability.why_not))
-    return Diagnosis(hardware, tuple(rows), _compiler(), tuple(_remarks(hardware, hardware.versions)))
+    compiler = _compiler()
+    return Diagnosis(
+        hardware, tuple(rows), compiler, tuple(_remarks(hardware, hardware.versions)), _native(compiler, rows)
+    )
+
+
+def _native(compiler: str, rows: Sequence[EngineRow]) -> str:
+    """ "avx2 (also scalar)", or the way to the engine where it was not built."""
+    if all(row.ok for row in rows if row.name == "native"):
+        from ..native import supported_isas
+
+        best, *others = supported_isas()
+        return f"uses {best}" + (f" (could use {', '.join(others)})" if others else "")
+    first = "" if compiler else "apt-get install g++, then "
+    return f"not built: {first}pip install . again (in a checkout: make native)"
 
 
 def _compiler() -> str:

@@ -18,7 +18,10 @@ from ..core.workload import Workload
 from ..inputs import Transform
 from .opened import Fast
 
-__all__ = ["open", "unpack"]
+__all__ = ["STANDS_IN", "engine_for", "open", "unpack"]
+
+STANDS_IN = {"native": "onnxruntime"}
+"""Engines that not every installation can have, to the engine that reads the same file wherever Speedwell runs."""
 
 
 def open(
@@ -32,7 +35,8 @@ def open(
 
     ``key``: the signer's public key, where the signer is not the user; ``unsigned=True`` opens it although nobody
     vouches for it. ``threads`` 0: as measured, at most the cores there are. ``search_path``: where the factory of a
-    torch form is imported from. On another CPU than the one that measured, the bundle first checks its outputs.
+    torch form is imported from. On another CPU than the one that measured, or on an engine that stands in for the one
+    it was measured on, the bundle first checks its outputs.
 
     Raises ``BundleError`` (not what its signer made), ``EngineUnavailableError`` (its engine is missing here).
     """
@@ -66,17 +70,16 @@ def _load(folder: Path, unpacked: Unpacked, scratch: Path, threads: int, notes: 
     from ..engines import REGISTRY
 
     manifest, hardware = unpacked.manifest, Hardware.here()
-    engine = REGISTRY.get(manifest.candidate.engine)
-    available = engine.availability(hardware)
-    if not available.ok:
-        raise EngineUnavailableError(f"this bundle runs on {engine.name}: {available.why_not}")
+    name, note = engine_for(manifest.candidate.engine, hardware)
+    engine = REGISTRY.get(name)
+    notes += [note] if note else []
     workload = manifest.workloads[0] if manifest.workloads else Workload(1, hardware.cores)
     workload = replace(workload, threads=threads or min(workload.threads, hardware.cores))
     work = scratch / "engine"
     work.mkdir()
     session = engine.compile(unpacked.model, workload, work)
     try:
-        notes += _self_check(folder, session, hardware)
+        notes += _self_check(folder, session, hardware, stands_in=bool(note))
     except BaseException:
         session.close()
         raise
@@ -84,20 +87,45 @@ def _load(folder: Path, unpacked: Unpacked, scratch: Path, threads: int, notes: 
     return Fast(manifest, session, transform, tuple(notes))
 
 
-def _self_check(folder: Path, session: Any, hardware: Hardware) -> list[str]:
-    """On another CPU than the one that measured: the outputs on the probe must be what they were there."""
+def engine_for(name: str, hardware: Hardware) -> tuple[str, str]:
+    """The engine that runs here what was measured on engine ``name``, and what the user should know of it ("" where
+    it is that engine itself). Raises ``EngineUnavailableError``.
+    """
+    from ..engines import REGISTRY
+
+    available = REGISTRY.get(name).availability(hardware)
+    if available.ok:
+        return name, ""
+    other = STANDS_IN.get(name)
+    if other is None or not REGISTRY.get(other).availability(hardware).ok:
+        raise EngineUnavailableError(f"this bundle runs on {name}: {available.why_not}")
+    return (
+        other,
+        f"runs on {other}, at its speed: the {name} engine it was measured on is not here. {available.why_not}",
+    )
+
+
+def _self_check(folder: Path, session: Any, hardware: Hardware, stands_in: bool = False) -> list[str]:
+    """On another CPU than the one that measured, or on another engine: the outputs on the probe must be what they were
+    there.
+    """
     evidence = read_evidence(folder)
-    if evidence.record.fingerprint == hardware.fingerprint:
+    same = evidence.record.fingerprint == hardware.fingerprint
+    if same and not stands_in:
         return []
     if evidence.probe is None:
-        return ["this bundle was measured on another CPU and has no probe to check itself with."]
-    outputs = session.run(evidence.probe.inputs)
+        return [
+            f"this bundle was measured on another {'engine' if same else 'CPU'} and has no probe to check itself with."
+        ]
+    outputs, measured = session.run(evidence.probe.inputs), evidence.record.hardware
     if not evidence.probe.passes(outputs):
         worst = max(evidence.probe.differences(outputs).values())
+        where = "on this engine" if same else f"on this CPU ({hardware.isa})"
         raise BundleVerificationError(
-            f"on this CPU ({hardware.isa}) the outputs differ by {worst:.2g} of their spread from those measured "
-            f"on {evidence.record.hardware.cpu} ({evidence.record.hardware.isa})",
+            f"{where} the outputs differ by {worst:.2g} of their spread from those measured "
+            f"on {measured.cpu} ({measured.isa})",
             "Accelerate the original again on this machine.",
         )
-    measured = evidence.record.hardware
+    if same:
+        return []
     return [f"measured on {measured.cpu} ({measured.isa}); this is {hardware.cpu}: outputs agree, speed may differ."]

@@ -1,0 +1,148 @@
+"""Speedwell's own engine: int8 and float32 kernels in C++ for CPUs. ONNX is lowered to a plan, the plan is executed."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..core.context import Arrays
+from ..core.errors import EngineError, SpeedwellError, UnsupportedError
+from ..core.hardware import Hardware
+from ..core.model import Form, Model
+from ..core.protocols import Availability, OperatorTime
+from ..core.protocols import Session as EngineSession
+from ..core.workload import Workload
+from .complaint import complaint
+from .feed import Feed
+from .operator_times import operator_times
+from .precision import QUANTIZED, asked
+
+__all__ = ["MOST_THREADS", "Native", "NativeSession"]
+
+MOST_THREADS = 64
+UNSUPPORTED = "unsupported:"
+LAYERS = ("gemm", "conv", "MatMul", "Gemm", "Conv")
+"""How the kinds of operators begin that hold a network's arithmetic: what "int8 layers: 20 of 22" counts. In int8 are
+those that end in "_int8".
+"""
+
+
+class Native:
+    """Reads the ONNX form: float32 and both quantized forms. What it has no operator for it refuses by name, with an
+    ``UnsupportedError`` that begins with "unsupported:".
+    """
+
+    name = "native"
+
+    def availability(self, hardware: Hardware) -> Availability:  # noqa: ARG002 - the scalar kernels run on every CPU
+        from ..native import available
+
+        ok, why_not = available()
+        return Availability(ok, __version__ if ok else "", why_not)
+
+    def reads(self, form: Form, traits: frozenset[str]) -> str:
+        if form != "onnx":
+            return f"reads the onnx form only, this is {form} (to_onnx converts it)"
+        for trait, words in (("bf16", "bfloat16"), ("f16", "float16"), ("w4", "int4")):
+            if trait in traits:
+                return f"has no {words} kernels: it computes in int8 and float32"
+        return ""
+
+    def compile(self, model: Model, workload: Workload, scratch: Path) -> EngineSession:
+        if why := self.reads(model.form, model.traits):
+            raise EngineError(f"{self.name} {why}")
+        scratch.mkdir(parents=True, exist_ok=True)
+        return NativeSession(model, workload.threads, scratch)
+
+
+class NativeSession:
+    """One executor: any batch and sequence; memory is planned anew when other sizes come. The plan lies in a folder
+    under ``scratch`` while it is opened, and is then removed.
+    """
+
+    def __init__(self, model: Model, threads: int, scratch: Path) -> None:
+        from ..native import Session, lower
+
+        self._model = model
+        self._feed = Feed(model.signature)
+        self._outputs = model.signature.output_names
+        self._session: Any = None
+        folder = Path(mkdtemp(prefix="native-", dir=scratch))
+        try:
+            with _our_words("compile"):
+                lowered = lower(model.payload, folder)
+                session = Session(folder, min(threads, MOST_THREADS))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        names = model.signature.input_names
+        if set(session.input_names) != set(names) or not set(self._outputs) <= set(session.output_names):
+            raise EngineError(
+                f"native sees inputs {list(session.input_names)} and outputs {list(session.output_names)},"
+                f" the signature says {list(names)} and {list(self._outputs)}"
+            )
+        self._order = [names.index(name) for name in session.input_names]
+        self._session = session
+        layers = {kind: n for kind, n in lowered.operators.items() if kind.startswith(LAYERS)}
+        self._layers = sum(layers.values())
+        self._int8 = sum(n for kind, n in layers.items() if kind.endswith("_int8"))
+
+    def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """The arrays belong to the caller: outputs are copied out of the executor's memory."""
+        session = self._alive()
+        arrays = self._feed(inputs)
+        with _our_words("run"):
+            values = session.run([arrays[i] for i in self._order])
+        outputs = dict(zip(session.output_names, values, strict=True))
+        return {name: outputs[name] for name in self._outputs}
+
+    def profile(self, inputs: Arrays, runs: int) -> tuple[OperatorTime, ...]:
+        """From the executor's own clock, operator by operator; one more run before is not counted."""
+        session = self._alive()
+        arrays = self._feed(inputs)
+        with _our_words("run"):
+            rows = session.profile([arrays[i] for i in self._order], runs)
+        return operator_times([(kind, seconds, 1) for _, kind, seconds in rows], 1)
+
+    def facts(self) -> dict[str, str]:
+        """``isa``: the instruction set of its kernels; ``arena``: memory for the sizes that ran last."""
+        facts = self._alive().facts()
+        int8 = bool(self._model.traits & QUANTIZED)
+        precision = asked(self._model.traits) if not int8 or self._int8 * 2 > self._layers else "float32"
+        return {
+            "provider": "speedwell",
+            "precision": precision,
+            "threads": str(facts["threads"]),
+            "version": __version__,
+            "isa": str(facts["isa"]),
+            "weights": f"{facts['weight_bytes']:,} bytes",
+            "arena": f"{facts['arena_bytes']:,} bytes",
+        } | ({"int8 layers": f"{self._int8} of {self._layers}"} if int8 else {})
+
+    def close(self) -> None:
+        self._session = None
+
+    def _alive(self) -> Any:
+        if self._session is None:
+            raise EngineError("this native session is closed")
+        return self._session
+
+
+@contextlib.contextmanager
+def _our_words(doing: str) -> Iterator[None]:
+    """What the engine lacks as "unsupported: ...", running out of memory as it is, all else as its complaint."""
+    try:
+        yield
+    except UnsupportedError as error:
+        what = error.what if error.what.startswith(UNSUPPORTED) else UNSUPPORTED + " " + error.what
+        raise UnsupportedError(what, error.fix) from error
+    except SpeedwellError:
+        raise
+    except Exception as error:
+        raise complaint("native", doing, error) from error

@@ -13,9 +13,11 @@ namespace speedwell {
 class RowChunks {
  public:
   RowChunks(int64_t rows, double nanoseconds_each, int threads) : rows_(rows) {
-    const double whole = static_cast<double>(rows) * nanoseconds_each, most = 16.0 * threads;
-    const double wanted = std::max(std::min(whole / 1e4, most), std::min<double>(threads, whole / 1e3));
-    count_ = std::min(rows, threads > 1 ? std::max<int64_t>(1, static_cast<int64_t>(wanted)) : 1);
+    const double whole = static_cast<double>(rows) * nanoseconds_each;
+    int64_t wanted = static_cast<int64_t>(std::min(whole / 1e4, 16.0 * threads));
+    wanted = (wanted + threads - 1) / threads * threads;  // three chunks would leave two threads waiting for one
+    wanted = std::max(wanted, static_cast<int64_t>(std::min<double>(threads, whole / 1e3)));
+    count_ = std::min(rows, threads > 1 ? std::max<int64_t>(1, wanted) : 1);
   }
 
   int64_t count() const { return count_; }

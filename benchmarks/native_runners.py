@@ -6,11 +6,13 @@ from inputs to the network's one output, and with facts of what really runs.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -97,7 +99,10 @@ def inductor(package: str, feed: Arrays, threads: int, options: Mapping[str, Any
     import torch
 
     torch.set_num_threads(threads)
-    compiled = torch._inductor.aoti_load_package(package)
+    with TemporaryDirectory() as folder:  # it unpacks itself, and this process is killed before it can tidy up
+        os.environ["TMPDIR"] = folder
+        compiled = torch._inductor.aoti_load_package(package)
+    os.environ["TMPDIR"] = str(Path(folder).parent)
     return _tensors(compiled, feed), {"capability": torch.backends.cpu.get_cpu_capability()}
 
 

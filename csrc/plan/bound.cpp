@@ -1,5 +1,7 @@
 #include "plan/bound.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -9,7 +11,18 @@ namespace speedwell {
 
 void Free::operator()(char* data) const { std::free(data); }
 
+namespace {
+
+// A plan may ask for any size; memory that the machine does not have would be promised now and kill the process later.
+size_t memory_of_machine() {
+  static const size_t bytes = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+  return bytes;
+}
+
+}  // namespace
+
 Block allocate(size_t bytes) {
+  if (bytes > memory_of_machine()) throw Error(Fault::memory, "no memory for " + std::to_string(bytes) + " bytes");
   const size_t whole = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   char* data = static_cast<char*>(std::aligned_alloc(kAlignment, whole));
   if (!data) throw Error(Fault::memory, "no memory for " + std::to_string(whole) + " bytes");

@@ -84,11 +84,18 @@ Bound& Session::bind(const std::vector<Tensor>& inputs) {
   return bound;
 }
 
+void Session::run_step(Bound::Step& step) {
+  const size_t op = static_cast<size_t>(step.op);
+  try {
+    operators_[op]->run({step.in.data(), step.out.data(), arena_.get() + step.scratch, pool_, kernels_, step.inputs});
+  } catch (const Error& error) {
+    throw Error(error.fault(), plan_.operators[op].kind + " " + plan_.operators[op].name + ": " + error.what());
+  }
+}
+
 void Session::execute(Bound& bound) {
   const Awake awake(pool_);
-  for (Bound::Step& step : bound.steps())
-    operators_[static_cast<size_t>(step.op)]->run(
-        {step.in.data(), step.out.data(), arena_.get() + step.scratch, pool_, kernels_, step.inputs});
+  for (Bound::Step& step : bound.steps()) run_step(step);
 }
 
 std::vector<Timing> Session::profile(const std::vector<Tensor>& inputs, int runs) {
@@ -104,10 +111,8 @@ std::vector<Timing> Session::profile(const std::vector<Tensor>& inputs, int runs
   for (int run = 0; run < runs; ++run) {
     const Awake awake(pool_);
     for (size_t i = 0; i < times.size(); ++i) {
-      Bound::Step& step = bound.steps()[i];
       const auto began = std::chrono::steady_clock::now();
-      operators_[static_cast<size_t>(step.op)]->run(
-          {step.in.data(), step.out.data(), arena_.get() + step.scratch, pool_, kernels_, step.inputs});
+      run_step(bound.steps()[i]);
       times[i].seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / runs;
     }
   }

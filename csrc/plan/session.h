@@ -44,6 +44,7 @@ class Session {
  private:
   Bound& bind(const std::vector<Tensor>& inputs);
   void execute(Bound& bound);
+  void run_step(Bound::Step& step);
 
   Plan plan_;
   const Kernels& kernels_;

@@ -175,3 +175,15 @@ def test_where_the_executor_is_not_built_the_fix_is_said(tmp_path: Path, monkeyp
     with pytest.raises(EngineUnavailableError) as caught:
         Session(tmp_path)
     assert caught.value.fix == "Build it with: make native"
+
+
+def test_memory_that_the_machine_does_not_have_is_refused(tmp_path):
+    plan = {
+        "format": "speedwell-plan", "version": 1, "values": 3,
+        "inputs": [{"name": "x", "value": 0, "dtype": "float32", "shape": [1, 1]}],
+        "outputs": [{"name": "y", "value": 2}], "constants": [{"value": 1, "tensor": "shape"}],
+        "operators": [{"kind": "Expand", "name": "wide", "inputs": [0, 1], "outputs": [2], "attributes": {}}],
+    }  # fmt: skip
+    write_plan(tmp_path, plan, {"shape": np.array([1 << 19, 1 << 19], np.int64)})
+    with pytest.raises(MemoryError, match="1099511627776 bytes"):
+        Session(tmp_path).run([np.zeros((1, 1), np.float32)])

@@ -1,5 +1,5 @@
-"""Plans need the compiled executor: where it was not built, only the tests of the build itself are collected, and that is
-said. CI sets SPEEDWELL_REQUIRE_NATIVE, which makes a missing executor a failure (test_build.py).
+"""Plans need the compiled executor: where it was not built, only the tests of the build itself are collected, and that
+is said. CI sets SPEEDWELL_REQUIRE_NATIVE, which makes a missing executor a failure (test_build.py).
 """
 
 import os

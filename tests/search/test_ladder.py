@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import (
@@ -126,6 +127,25 @@ def test_an_engine_that_hangs_twice_is_left_alone() -> None:
     expected = plan(ONNX, outcomes, judgements_of(ONNX, outcomes), 600.0, ESTIMATES)
     assert all(p.candidate.engine != "openvino" for p in (expected.next, *expected.waiting) if p is not None)
     assert any("openvino failed 2 times" in r.reason for r in expected.skipped)
+
+
+@pytest.mark.parametrize("lacking", [1, 2])
+def test_an_engine_that_lacks_operators_is_not_asked_again_with_quantized_forms(lacking: int) -> None:
+    lacks = Failure(FailureKind.UNSUPPORTED, "compile", "unsupported: Conv")
+    forms = [Candidate((Step("fuse"),), "openvino"), Candidate((), "openvino")]
+    outcomes = [
+        outcome(ONNX.original, lossless=True),
+        outcome(Candidate((Step("fuse"),), "onnxruntime"), 1.1, lossless=True),
+        *[outcome(form, failure=lacks) for form in forms[:lacking]],
+    ]
+    expected = plan(ONNX, outcomes, judgements_of(ONNX, outcomes), 600.0, ESTIMATES)
+    asked = [
+        p.candidate for p in (expected.next, *expected.waiting) if p is not None and p.candidate.engine == "openvino"
+    ]
+    # Fusing may bring the operator that is missing, so one refusal is not enough.
+    assert (forms[1] in asked) == (lacking == 1)
+    assert bool(asked) == (lacking == 1)
+    assert any("does not run this network: unsupported: Conv" in r.reason for r in expected.skipped) == (lacking == 2)
 
 
 def test_where_the_fused_network_fails_the_plain_one_is_tried() -> None:

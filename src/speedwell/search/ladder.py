@@ -221,6 +221,11 @@ class _Round:
         failures = [o.failure for o in own if o.failure is not None]
         if any(f.kind is FailureKind.UNAVAILABLE for f in failures):
             return f"{engine} is not available"
+        lossless = [r.outcome.failure for r in self.known.rows if r.shape[0] == engine and not r.lossy]
+        lacks = [f for f in lossless if f is not None and f.kind is FailureKind.UNSUPPORTED and f.stage != "build"]
+        if len(lacks) >= FAILURES and len(failures) == len(own):
+            # What it lacks for the network, fused and as it is, it lacks for every quantized form of it.
+            return f"{engine} does not run this network: {lacks[0].message}"
         violent = [f for f in failures if f.kind in _VIOLENT and f.stage != "build"]
         if len(violent) >= FAILURES and len(failures) == len(own):
             return f"{engine} failed {len(violent)} times and never worked"

@@ -13,29 +13,26 @@ namespace speedwell {
 constexpr int kPanel = 16;       // columns of a panel
 constexpr int kBlockRows = 6;    // rows of a tile, at most
 constexpr int kBlockPanels = 4;  // panels of a tile, at most
+constexpr int kGroupRows = 48;   // rows of a tile that is added in runs, at most
 constexpr int kBlockColumns = kPanel * kBlockPanels;
 
-// Quads of a panel in the order and the runs in which a CPU without VNNI adds them in 16 bits (ops/runs.h proves that
+// Quads of a panel in the order and the runs in which a CPU without VNNI adds them in 16 bits (gemm/runs.h proves that
 // none of them overflows). Used by the AVX2 kernels; the others read the panel itself.
-struct Segment {
-  int32_t length;   // quads of each run, 1..64
-  int32_t runs;     // runs of that length, one after the other
-  int32_t centred;  // 1: each run begins with 64 bytes of 16-bit lane constants
-};
-
 struct PanelRuns {
-  const int8_t* bytes;        // of all runs: constants, where centred, then length * 64 bytes of weights
-  const int32_t* offsets;     // [quads] where each quad's four activations are in a row
-  const Segment* segments;
-  int count;                  // of segments
-  const int32_t* start;       // [16] first value of the sums: the caller's start less the lane constants
+  const int8_t* bytes;    // of all runs: constants, where centred, then 64 bytes of weights a quad; 64-aligned
+  const int32_t* stream;  // of all runs: a header, then where each quad's four activations are in a row; one more
+  int64_t runs;
+  const int32_t* start;   // [16] first value of the sums: the caller's start less the lane constants
 };
+constexpr int kLongestRun = 16;  // quads; a header is the length,
+constexpr int kCentredRun = 32;  // and this is added where the run begins with 64 bytes of 16-bit lane constants
+constexpr int kRunRows = 3;      // rows of an inner loop
 
 // Sums of a tile: c[r * ldc + j] = start[j] + sum over k of a[r][k] * w[j][k], exact in 32 bits.
 struct TileInt8 {
   const uint8_t* a;       // [rows][lda], readable up to quads * 4 bytes in each row
   int64_t lda;
-  int rows;               // 1..kBlockRows
+  int rows;               // 1..kBlockRows; with runs 1..kGroupRows
   const int8_t* b;        // the first panel
   int panels;             // 1..kBlockPanels
   int64_t quads;          // K4

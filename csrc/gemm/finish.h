@@ -23,22 +23,74 @@ inline void finish_row(float* values, int r, int columns, const Epilogue& e) {
   if (e.out_u8) quantize(out, e.out_u8 + r * e.ldq, columns, e.inverse_scale, e.zero, e.low, e.high);
 }
 
-inline void finish_int8(const int32_t* sums, int64_t lds, int rows, int columns, const Epilogue& e) {
-  float values[kBlockColumns];
-  for (int r = 0; r < rows; ++r) {
-    const int32_t* sum = sums + r * lds;
-    if (e.row_scale) {
-      const float scale = e.row_scale[r];
-      const int32_t zero = e.row_zero[r];
-      for (int j = 0; j < columns; ++j)
-        values[j] = static_cast<float>(sum[j] - zero * e.column_sum[j]) * (scale * e.scale[j]);
-    } else {
-      for (int j = 0; j < columns; ++j) values[j] = static_cast<float>(sum[j]) * e.scale[j];
+namespace simd {
+
+// Row r of the sums as floats: scaled, with bias and residual. Columns of scale, bias and column sum are padded.
+template <bool kRowScale, bool kResidual>
+struct Scaled {
+  const int32_t* sum;
+  const Epilogue& e;
+  const float* bias;
+  const float* residual;
+  float row_scale;
+  int32_t row_zero;
+
+  template <typename How>
+  SPEEDWELL_INLINE Floats at(int j, const How& how) const {
+    Ints x;
+    __builtin_memcpy(&x, sum + j, sizeof x);
+    Floats scale = load(e.scale + j);
+    if (kRowScale) {
+      Ints whole;
+      __builtin_memcpy(&whole, e.column_sum + j, sizeof whole);
+      x -= whole * row_zero;
+      scale *= row_scale;
     }
-    if (e.bias)
-      for (int j = 0; j < columns; ++j) values[j] += e.bias[j];
-    finish_row(values, r, columns, e);
+    const Floats value = __builtin_convertvector(x, Floats) * scale + load(bias + j);
+    return kResidual ? value + how.read(residual + j) : value;
   }
+};
+
+template <bool kRowScale, bool kResidual>
+inline void finish_rows(const int32_t* sums, int64_t lds, int rows, int columns, const Epilogue& e) {
+  alignas(64) static constexpr float kNoBias[kBlockColumns] = {};
+  const Levels levels(e.inverse_scale, e.zero, e.low, e.high);
+  for (int r = 0; r < rows; ++r) {
+    const Scaled<kRowScale, kResidual> row{sums + r * lds, e, e.bias ? e.bias : kNoBias,
+                                           kResidual ? e.residual + r * e.ldr : nullptr,
+                                           kRowScale ? e.row_scale[r] : 1.0f, kRowScale ? e.row_zero[r] : 0};
+    float* out_float = e.out_float ? e.out_float + r * e.ldo : nullptr;
+    uint8_t* out_u8 = e.out_u8 ? e.out_u8 + r * e.ldq : nullptr;
+    if (e.activation != Activation::none || (out_float && out_u8)) {
+      float values[kBlockColumns];
+      float* out = out_float ? out_float : values;
+      walk(columns, [&](int64_t j, auto how) __attribute__((always_inline)) {
+        how.write(values + j, row.at(static_cast<int>(j), how));
+      });
+      activate(values, out, columns, e.activation);
+      if (out_u8) quantize_all(out, out_u8, columns, levels);
+    } else if (out_float) {
+      walk(columns, [&](int64_t j, auto how) __attribute__((always_inline)) {
+        how.write(out_float + j, row.at(static_cast<int>(j), how));
+      });
+    } else {
+      int j = 0;
+      for (; j + 4 * kLanes <= columns; j += 4 * kLanes)
+        store_bytes(out_u8 + j, level(row.at(j, Whole{}), levels), level(row.at(j + kLanes, Whole{}), levels),
+                    level(row.at(j + 2 * kLanes, Whole{}), levels), level(row.at(j + 3 * kLanes, Whole{}), levels));
+      for (; j + kLanes <= columns; j += kLanes) store_bytes(out_u8 + j, level(row.at(j, Whole{}), levels));
+      if (j < columns) store_bytes_part(out_u8 + j, level(row.at(j, Part{columns - j}), levels), columns - j);
+    }
+  }
+}
+
+}  // namespace simd
+
+inline void finish_int8(const int32_t* sums, int64_t lds, int rows, int columns, const Epilogue& e) {
+  using Rows = void (*)(const int32_t*, int64_t, int, int, const Epilogue&);
+  static constexpr Rows kRows[2][2] = {{simd::finish_rows<false, false>, simd::finish_rows<false, true>},
+                                       {simd::finish_rows<true, false>, simd::finish_rows<true, true>}};
+  kRows[e.row_scale != nullptr][e.residual != nullptr](sums, lds, rows, columns, e);
 }
 
 // The bias is in the sums already.

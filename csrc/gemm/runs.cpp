@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 namespace speedwell {
 
@@ -27,6 +28,60 @@ struct Reach {
   }
 };
 
+// Finds the constant of each lane that moves [-high * down, high * up] so that its middle is near 0 and both ends lie
+// in [-32768, 32767]. False where the run fits as it is, and all are zero.
+bool centre(const Reach& reach, int high, Lanes& constants) {
+  bool plain = true, centred = true;
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    const int32_t up = high * reach.up[lane], down = high * reach.down[lane];
+    plain = plain && std::max(up, down) <= 32767;
+    centred = centred && up + down <= 65535;
+    constants[lane] = down - 32768 + (65535 - up - down) / 2;
+  }
+  require(plain || centred, Fault::plan, "a run could overflow 16 bits");
+  if (plain) constants.fill(0);
+  return !plain;
+}
+
+// The runs of one panel, as they are packed.
+class Packer {
+ public:
+  Packer(const PackedInt8& weight, int high) : weight_(weight), high_(high) {}
+
+  std::vector<int8_t> bytes;
+  std::vector<int32_t> stream;
+
+  // Quads quads[0..length) of panel p. start: [16], the panel's first sums.
+  void add(int64_t p, const int32_t* quads, int32_t length, int32_t* start) {
+    Reach reach;
+    for (int32_t i = 0; i < length; ++i) reach.add(weight_.panel(p) + int64_t{quads[i]} * 64);
+    Lanes constants;
+    const bool centred = centre(reach, high_, constants);
+    stream.push_back(length + (centred ? kCentredRun : 0));
+    if (centred) {
+      int16_t lanes[kLanes];
+      for (size_t lane = 0; lane < kLanes; ++lane) {
+        lanes[lane] = static_cast<int16_t>(constants[lane]);
+        start[lane / 2] -= constants[lane];
+      }
+      append(lanes);
+    }
+    for (int32_t i = 0; i < length; ++i) {
+      stream.push_back(quads[i] * 4);
+      append(weight_.panel(p) + int64_t{quads[i]} * 64);
+    }
+  }
+
+ private:
+  void append(const void* from) {
+    const int8_t* begin = static_cast<const int8_t*>(from);
+    bytes.insert(bytes.end(), begin, begin + 64);
+  }
+
+  const PackedInt8& weight_;
+  const int high_;
+};
+
 }  // namespace
 
 RunPlan::RunPlan(const PackedInt8& weight, const Tensor& order, const Tensor& lengths, int high,
@@ -36,61 +91,44 @@ RunPlan::RunPlan(const PackedInt8& weight, const Tensor& order, const Tensor& le
   require(lengths.dtype == Dtype::s32 && lengths.shape.rank() == 2 && lengths.shape[0] == panels, Fault::plan,
           "the lengths must be int32 [panels, runs]");
   require(weight.pairs_fit, Fault::plan, "runs of weights whose pairs saturate");
+  require(quads > 0, Fault::plan, "runs of a weight without depth");
   start_.assign(static_cast<size_t>(panels * kPanel), 0);
   std::copy_n(start.begin(), std::min(start.size(), start_.size()), start_.begin());
-  std::vector<Draft> drafts;
+  Packer packer(weight, high);
   std::vector<bool> seen(static_cast<size_t>(quads));
+  std::vector<std::pair<size_t, size_t>> begins;  // of each panel in bytes and stream
   for (int64_t p = 0; p < panels; ++p) {
     const int32_t* wanted = order.as<int32_t>() + p * quads;
     const int32_t* length = lengths.as<int32_t>() + p * lengths.shape[1];
-    Draft draft{bytes_.size(), offsets_.size(), segments_.size(), 0};
     std::fill(seen.begin(), seen.end(), false);
+    for (int64_t i = 0; i < quads; ++i) {
+      require(wanted[i] >= 0 && wanted[i] < quads && !seen[static_cast<size_t>(wanted[i])], Fault::plan,
+              "the order is not a permutation");
+      seen[static_cast<size_t>(wanted[i])] = true;
+    }
+    begins.emplace_back(packer.bytes.size(), packer.stream.size());
+    PanelRuns runs{};
     int64_t at = 0;
     for (int64_t r = 0; r < lengths.shape[1] && length[r]; ++r) {
       require(length[r] >= 1 && length[r] <= kMaxLength && length[r] <= quads - at, Fault::plan, "a run of an impossible length");
-      Reach reach;
-      const size_t head = bytes_.size();
-      bytes_.resize(head + static_cast<size_t>(length[r]) * 64);
-      for (int32_t i = 0; i < length[r]; ++i, ++at) {
-        const int32_t quad = wanted[at];
-        require(quad >= 0 && quad < quads && !seen[static_cast<size_t>(quad)], Fault::plan, "the order is not a permutation");
-        seen[static_cast<size_t>(quad)] = true;
-        const int8_t* from = weight.panel(p) + quad * 64;
-        std::memcpy(bytes_.data() + head + static_cast<size_t>(i) * 64, from, 64);
-        reach.add(from);
-        offsets_.push_back(quad * 4);
-      }
-      bool plain = true, centred = true;
-      for (size_t lane = 0; lane < kLanes; ++lane) {
-        plain = plain && high * std::max(reach.up[lane], reach.down[lane]) <= 32767;
-        centred = centred && high * (reach.up[lane] + reach.down[lane]) <= 65535;
-      }
-      require(plain || centred, Fault::plan, "a run could overflow 16 bits");
-      if (!plain) {
-        int16_t constants[kLanes];
-        for (size_t lane = 0; lane < kLanes; ++lane) {
-          // Moves [-high * down, high * up] so that its middle is near 0 and both ends lie in [-32768, 32767].
-          const int32_t constant = high * reach.down[lane] - 32768 + (65535 - high * (reach.up[lane] + reach.down[lane])) / 2;
-          constants[lane] = static_cast<int16_t>(constant);
-          start_[static_cast<size_t>(p) * kPanel + lane / 2] -= constant;
-        }
-        bytes_.insert(bytes_.begin() + static_cast<std::ptrdiff_t>(head), reinterpret_cast<const int8_t*>(constants),
-                      reinterpret_cast<const int8_t*>(constants) + sizeof(constants));
-      }
-      if (draft.count && segments_.back().length == length[r] && segments_.back().centred == !plain) {
-        ++segments_.back().runs;
-      } else {
-        segments_.push_back({length[r], 1, !plain});
-        ++draft.count;
+      for (int32_t left = length[r]; left > 0; ++runs.runs) {
+        const int32_t piece = std::min(left, kLongestRun);
+        packer.add(p, wanted + at, piece, start_.data() + p * kPanel);
+        at += piece;
+        left -= piece;
       }
     }
     require(at == quads, Fault::plan, "the runs do not cover the panel");
-    drafts.push_back(draft);
+    panels_.push_back(runs);
   }
-  for (int64_t p = 0; p < panels; ++p) {
-    const Draft& draft = drafts[static_cast<size_t>(p)];
-    panels_.push_back({bytes_.data() + draft.bytes, offsets_.data() + draft.offsets, segments_.data() + draft.segments,
-                       draft.count, start_.data() + p * kPanel});
+  packer.stream.insert(packer.stream.end(), 2, 0);
+  stream_ = std::move(packer.stream);
+  bytes_ = allocate(packer.bytes.size());
+  if (!packer.bytes.empty()) std::memcpy(bytes_.get(), packer.bytes.data(), packer.bytes.size());
+  for (size_t p = 0; p < panels_.size(); ++p) {
+    panels_[p].bytes = reinterpret_cast<const int8_t*>(bytes_.get()) + begins[p].first;
+    panels_[p].stream = stream_.data() + begins[p].second;
+    panels_[p].start = start_.data() + p * kPanel;
   }
 }
 

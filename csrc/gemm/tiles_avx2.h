@@ -85,15 +85,16 @@ void panel_float(const TileFloat& t, int panel) {
 
 inline void panel_runs(const TileInt8& t, int panel) {
   const PanelRuns& plan = t.runs[panel];
-  int32_t* c = t.c + panel * kPanel;
-  for (int r = 0; r < t.rows; ++r) __builtin_memcpy(c + r * t.ldc, plan.start, kPanel * sizeof(int32_t));
-  const int8_t* b = plan.bytes;
-  const int32_t* offsets = plan.offsets;
-  for (int s = 0; s < plan.count; ++s) {
-    const Segment& segment = plan.segments[s];
-    kAddRuns[t.rows - 1](t.a, t.lda, b, offsets, segment.runs, segment.length, segment.centred, c,
-                         t.ldc * static_cast<int64_t>(sizeof(int32_t)));
+  RunCall call{t.a,        t.lda,      plan.bytes,           plan.stream,
+               plan.runs,  plan.start, t.c + panel * kPanel, t.ldc * static_cast<int64_t>(sizeof(int32_t)),
+               0x00010001};
+  int row = 0;
+  for (; row + kRunRows <= t.rows; row += kRunRows) {
+    kAddRuns[kRunRows - 1](&call);
+    call.a += kRunRows * t.lda;
+    call.c += kRunRows * t.ldc;
   }
+  if (row < t.rows) kAddRuns[t.rows - row - 1](&call);
 }
 
 inline void tile_int8(const TileInt8& t) {

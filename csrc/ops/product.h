@@ -27,13 +27,13 @@ struct Grid {
 
   int64_t chunks() const { return m ? row_blocks * column_blocks : 0; }
 
-  // Calls tile(row, rows, column, columns) over the chunk's tiles, with rows spread evenly over the tiles (11 = 6 + 5).
+  // Calls tile(row, rows, column, columns) over the chunk's tiles of at most `most` rows, spread evenly (11 = 6 + 5).
   template <typename Tile>
-  void walk(int64_t chunk, const Tile& tile) const {
+  void walk(int64_t chunk, const Tile& tile, int64_t most = kBlockRows) const {
     const int64_t first = chunk % row_blocks * block_rows, last = std::min(m, first + block_rows);
     const int64_t column = chunk / row_blocks * kBlockColumns;
     const int columns = static_cast<int>(std::min<int64_t>(kBlockColumns, n - column));
-    const int64_t tiles = (last - first + kBlockRows - 1) / kBlockRows;
+    const int64_t tiles = (last - first + most - 1) / most;
     int64_t row = first;
     for (int64_t i = 0; i < tiles; ++i) {
       const int rows = static_cast<int>((last - row + tiles - i - 1) / (tiles - i));

@@ -34,7 +34,7 @@ FIELDS = ("a", "lda", "b", "stream", "runs", "start", "c", "ldc", "ones")
 """Of the ``RunCall`` that %rdi points to, eight bytes each."""
 A_ROW = ("%%r8", "%%r9", "%%r10")
 NEAR = ("%%rax", "%%rcx")
-"""Offset of a quad's activations: of one with an even number left in the first, so that the next is loaded meanwhile."""
+"""Offset of a quad's activations: in the first where an even number is left, so that the next is loaded meanwhile."""
 TABLE, B, STREAM, HEADER, TARGET, RUNS, C = "%%rbx", "%%rdx", "%%rsi", "%%r11", "%%r12", "%%r13", "%%r14"
 
 

@@ -14,28 +14,25 @@ open at once: BERT-base needs about 8 GB. Everything takes hours; the headline a
     python benchmarks/native.py --cases minilm-128,deit-tiny --settings 1x2 \
         --texts ../shared/data/text/clinc150/data_full.json.gz
 
-``--max-isa avx2`` shows on a machine with AVX-512 or VNNI what one without would do: ours runs ``isa`` avx2, OpenVINO
-and torch are held by environment variables (native_contenders.HELD). ONNX Runtime has no such switch, and its rows say
-so; they stay in the case, because without VNNI it would be no faster. How that was verified, on an EPYC with VNNI:
-- OpenVINO 2026.4 names the kernel of every executed node; each run reads the names, and its rows list what is not held.
-  MiniLM in int8: brgemm_avx512_I8 becomes jit_gemm_I8, jit_avx512 becomes jit_avx2; LayerNorm (MVN) alone stays. In
-  float32 most products run in MLAS, which is not held either.
-- torch 2.13: FBGEMM, asked without ``reduce_range`` for products that saturate on AVX2 alone, gives 41 in place of 80;
-  inductor's code holds no zmm register, and oneDNN's verbose log says "isa:Intel AVX2". Of MKL nothing is known.
+``--max-isa avx2`` shows on a machine with AVX-512, VNNI or AMX what one without would do: every contender runs in a
+process whose CPU says that it has AVX2 alone (masked_cpu.py), so every library chooses as it would there. Where CPUID
+cannot be masked, ours runs ``isa`` avx2, OpenVINO and torch are held by environment variables (native_contenders.HELD),
+and ONNX Runtime, which has no such switch, is not; the rows say so.
 """
 
 from __future__ import annotations
 
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from masked_cpu import MaskError, masked
 from native_checks import Contest, check, opener
-from native_contenders import HELD, ours, peers
+from native_contenders import HELD, MARCH, MASKED, ours, peers
 from native_inputs import source
 from native_networks import HEADLINE, NETWORKS, Setting
 from native_products import Maker
@@ -57,13 +54,13 @@ def main() -> None:
     record = Record("native", headline, arguments.quick)
     with tempfile.TemporaryDirectory(prefix="speedwell-native-") as name:
         scratch = Path(name)
-        held = HELD if arguments.max_isa else {}
+        held, how = holding(scratch / "mask") if arguments.max_isa else ({}, "")
         maker = Maker(arguments.cache or scratch / "kept", scratch / "plans", arguments.texts, bits(isas), held)
         seen: set[str] = set()
         for setting in settings:
             first = setting.network.name not in seen
             seen.add(setting.network.name)
-            one_setting(setting, record, maker, isas, arguments, scratch, first)
+            one_setting(setting, record, maker, isas, arguments, scratch, first, how)
     record.finish(arguments.json)
 
 
@@ -71,7 +68,7 @@ def arguments_of(made: ArgumentParser) -> Namespace:
     made.add_argument("--cases", help=f"of {', '.join(NETWORKS)} (default: all; --quick: {', '.join(HEADLINE)})")
     made.add_argument("--settings", help=f"batch x threads (default: {SETTINGS}; --quick: 1x2)")
     made.add_argument("--isa", help="of ours, several with commas, the first in the headline (default: the CPU's best)")
-    made.add_argument("--max-isa", choices=["avx2"], help="hold ours and the peers to AVX2, as far as they can be held")
+    made.add_argument("--max-isa", choices=["avx2"], help="hold ours and the peers to AVX2")
     made.add_argument("--texts", type=Path, help="CLINC150's data_full.json[.gz], or a file with one text a line")
     made.add_argument(
         "--cache", type=Path, help="keep graphs and compiled code in this folder (default: a temporary one)"
@@ -102,6 +99,15 @@ def chosen_settings(arguments: Namespace) -> list[Setting]:
     return [Setting(NETWORKS[name], batch, threads) for name in names for batch, threads in sizes]
 
 
+def holding(folder: Path) -> tuple[Mapping[str, str], str]:
+    """The environment in which contenders keep to AVX2, and how that is done."""
+    try:
+        return {**masked(folder), MARCH: HELD[MARCH]}, MASKED  # what gcc makes of -march=native behind a mask is odd
+    except MaskError as error:
+        print(f"CPUID is not masked, so peers are held by variables: {error}", flush=True)
+        return HELD, "variables"
+
+
 def bits(isas: Sequence[str]) -> int:
     """Of the weights: 8 where every kernel of ours that is timed has a dot product, else 7."""
     return 8 if all("vnni" in isa or "dot" in isa for isa in isas) else 7
@@ -115,9 +121,10 @@ def one_setting(
     arguments: Namespace,
     scratch: Path,
     first: bool,
+    how: str,
 ) -> None:
     """Make what is opened, check every contender, time all in shared rounds, add the rows."""
-    quick, held = arguments.quick, bool(arguments.max_isa)
+    quick, held = arguments.quick, bool(how)
     busy = arguments.with_load and setting.case == "minilm-128"
     half = record.machine.has_bf16 and not held
     contenders = (*ours(isas, busy), *peers(setting.network, quick, half))
@@ -131,7 +138,7 @@ def one_setting(
     for name, failure in taken.failures.items():
         contest.failed.setdefault(name, f"failed while timed: {failure.message}")
     words = f"{setting.network.note}; {source(setting.network, arguments.texts)}"
-    speed_rows(setting, record, contest, taken, words, held)
+    speed_rows(setting, record, contest, taken, words, how)
     if first:
         network_rows(setting, record, contest, taken)
     record.samples[setting.case] = {

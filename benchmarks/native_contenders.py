@@ -8,15 +8,17 @@ from typing import Any
 
 from native_networks import Network
 
-__all__ = ["BUSY", "HELD", "WORDS", "Contender", "held_note", "ours", "peers", "title"]
+__all__ = ["BUSY", "HELD", "MARCH", "MASKED", "WORDS", "Contender", "held_note", "ours", "peers", "title"]
 
 WORDS: Mapping[str, str] = {"static": "static int8", "dynamic": "dynamic int8", "float": "float32"}
 BUSY = ", one core busy"
+MARCH = "TORCHINDUCTOR_CPP_MARCH"
 HELD: Mapping[str, str] = {
     "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "FBGEMM_ENABLE_INSTRUCTIONS": "AVX2",
-    "MKL_ENABLE_INSTRUCTIONS": "AVX2", "TORCHINDUCTOR_CPP_MARCH": "x86-64-v3",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2", MARCH: "x86-64-v3",
 }  # fmt: skip
 """What holds OpenVINO (oneDNN and the plugin's own generators) and torch (oneDNN, its vector code, FBGEMM, MKL)."""
+MASKED = "CPUID masked"
 FREE = ("512", "amx", "vnni", "mlas")
 """In the names of OpenVINO's kernels that are not held (MLAS looks at the CPU itself)."""
 QUICK: Mapping[str, tuple[str, ...]] = {
@@ -85,13 +87,18 @@ def peers(network: Network, quick: bool, half: bool) -> tuple[Contender, ...]:
     return (*PEERS, HALF) if half else PEERS
 
 
-def held_note(contender: Contender, facts: Mapping[str, Any]) -> str:
-    """What is known of whether ``HELD`` holds a peer to AVX2."""
-    if contender.runner == "onnxruntime":
-        return "not held to AVX2: it has no switch for that"
+def held_note(contender: Contender, facts: Mapping[str, Any], how: str) -> str:
+    """What is known of whether a peer was held to AVX2, ``how``: ``MASKED``, or by ``HELD``."""
+    said = ""
     if contender.runner == "openvino":
         kernels = facts.get("kernels", {})
-        free = [f"{n} {kernel}" for kernel, n in sorted(kernels.items()) if any(word in kernel for word in FREE)]
-        return "held to AVX2" + (f" but for {', '.join(free)}" if free else "")
-    said = str(facts.get("capability", ""))
-    return f"held to AVX2 by variables; torch says {said}"
+        words = FREE[:-1] if how == MASKED else FREE
+        free = [f"{n} {kernel}" for kernel, n in sorted(kernels.items()) if any(word in kernel for word in words)]
+        said = f" but for {', '.join(free)}" if free else ""
+    elif "capability" in facts:
+        said = f"; torch says {facts['capability']}"
+    if how == MASKED:
+        return f"{MASKED} to AVX2{said}"
+    if contender.runner == "onnxruntime":
+        return "not held to AVX2: it has no switch for that"
+    return f"held to AVX2 by variables{said}"

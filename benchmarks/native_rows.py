@@ -18,10 +18,10 @@ LEAST_PEERS = 3
 MEGABYTE = 1e6
 
 
-def speed_rows(setting: Setting, record: Record, contest: Contest, taken: Rounds, words: str, held: bool) -> None:
+def speed_rows(setting: Setting, record: Record, contest: Contest, taken: Rounds, words: str, how: str) -> None:
     """Our static int8 against every peer (the case itself), then our other forms against the peers of their form.
 
-    ``words``: what each note says of weights and inputs. ``held``: peers were to keep to AVX2.
+    ``words``: what each note says of weights and inputs. ``how`` peers were held to AVX2, if so.
     """
     ours, peers = _sides(contest)
     first = ours[0]
@@ -35,8 +35,8 @@ def speed_rows(setting: Setting, record: Record, contest: Contest, taken: Rounds
             if mine is not first and peer.form != mine.form:
                 continue
             note = f"{words}; {_cosines(contest, mine, peer)}"
-            if held and peer.name in contest.checked:
-                note += f"; {held_note(peer, contest.checked[peer.name].facts)}"
+            if how and peer.name in contest.checked:
+                note += f"; {held_note(peer, contest.checked[peer.name].facts, how)}"
             enough = mine is not first or working >= LEAST_PEERS
             _row(case, record, contest, taken, mine, peer, note, peer.group(mine), enough)
     _control(setting, record, taken, first.name)

@@ -73,10 +73,17 @@ __attribute__((constructor)) void begin() {
 
 }  // namespace
 
-// A program's own handler of SIGSEGV is kept for its own faults.
+// A program's own handler of SIGSEGV is kept for its own faults, however it asks for it (gcc: signal).
 extern "C" int sigaction(int number, const struct sigaction* now, struct sigaction* old) {
   if (number != SIGSEGV) return really(number, now, old);
   if (old) *old = theirs;
   if (now) theirs = *now;
   return 0;
+}
+
+extern "C" sighandler_t signal(int number, sighandler_t handler) noexcept {
+  struct sigaction now {}, old {};
+  now.sa_handler = handler;
+  now.sa_flags = SA_RESTART;
+  return sigaction(number, &now, &old) == 0 ? old.sa_handler : SIG_ERR;
 }

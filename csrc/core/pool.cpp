@@ -43,7 +43,7 @@ void wake_all(std::atomic<uint32_t>& word) {
 
 }  // namespace
 
-Pool::Pool(int threads) {
+Pool::Pool(int threads) : tickets_(static_cast<size_t>(threads)) {
   workers_.reserve(static_cast<size_t>(threads - 1));
   for (int thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { loop(thread); });
 }
@@ -65,16 +65,20 @@ void Pool::end() {
   if (!workers_.empty()) awake_.fetch_add(1, std::memory_order_release);
 }
 
-// The ticket holds the job's number beside the chunks that are left. A chunk is taken by a swap that lowers the count,
+// A ticket holds the job's number beside the chunks that are left. A chunk is taken by a swap that lowers the count,
 // so it succeeds only while that job is on; from then until the chunk is counted as done the job cannot end, and its
-// fields, written before the ticket was published, cannot change. A thread that looks late finds nothing left.
+// fields, written before any ticket was published, cannot change. A thread that looks late finds nothing left.
 void Pool::share(int64_t chunks, Call call, const void* work) {
-  const uint32_t job = static_cast<uint32_t>(ticket_.load(std::memory_order_relaxed) >> 32) + 1;
+  const uint32_t job = job_.load(std::memory_order_relaxed) + 1;
   call_ = call;
   work_ = work;
   chunks_ = chunks;
   done_.store(0, std::memory_order_relaxed);
-  ticket_.store(uint64_t{job} << 32 | static_cast<uint64_t>(chunks), std::memory_order_release);
+  for (int64_t thread = 0; thread < threads(); ++thread) {
+    const uint64_t part = static_cast<uint64_t>(part_end(thread) - part_end(thread - 1));
+    tickets_[static_cast<size_t>(thread)].word.store(uint64_t{job} << 32 | part, std::memory_order_release);
+  }
+  job_.store(job, std::memory_order_release);
   work_on(0, job);
   for (int tries = 0; done_.load(std::memory_order_acquire) < chunks; ++tries) {
     if (tries < kSpins) {
@@ -85,15 +89,23 @@ void Pool::share(int64_t chunks, Call call, const void* work) {
   }
 }
 
+// Where a thread's part of the chunks ends.
+int64_t Pool::part_end(int64_t thread) const { return chunks_ * (thread + 1) / threads(); }
+
 void Pool::work_on(int thread, uint32_t job) {
-  uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  for (int i = 0; i < threads(); ++i) take_from((thread + i) % threads(), thread, job);
+}
+
+void Pool::take_from(int owner, int thread, uint32_t job) {
+  std::atomic<uint64_t>& word = tickets_[static_cast<size_t>(owner)].word;
+  uint64_t ticket = word.load(std::memory_order_acquire);
   for (;;) {
     const int64_t left = static_cast<uint32_t>(ticket);
     if (static_cast<uint32_t>(ticket >> 32) != job || left == 0) return;
-    if (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
-    call_(work_, chunks_ - left, thread);
+    if (!word.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    call_(work_, part_end(owner) - left, thread);
     done_.fetch_add(1, std::memory_order_release);
-    ticket = ticket_.load(std::memory_order_acquire);
+    ticket = word.load(std::memory_order_acquire);
   }
 }
 
@@ -107,7 +119,7 @@ void Pool::loop(int thread) {
     }
     if (stop_.load(std::memory_order_acquire)) return;
     for (int tries = 0; awake_.load(std::memory_order_acquire) == awake;) {
-      const uint32_t job = static_cast<uint32_t>(ticket_.load(std::memory_order_acquire) >> 32);
+      const uint32_t job = job_.load(std::memory_order_acquire);
       if (job != seen) {
         seen = job;
         tries = 0;

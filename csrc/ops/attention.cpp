@@ -90,8 +90,9 @@ class Attention : public Operator {
 
     // A head's rows are cut where there are fewer heads than keep all threads busy.
     const int64_t all = batch * heads_, wanted = 8 * int64_t{run.pool.threads()};
-    int64_t cuts = 1;
-    if (run.pool.threads() > 1) cuts = std::max<int64_t>(1, std::min((wanted + all - 1) / all, rows / kMinRows));
+    const int64_t threads = run.pool.threads(), most = std::max<int64_t>(1, rows / kMinRows);
+    int64_t cuts = threads > 1 ? std::min((wanted + all - 1) / all, most) : 1;
+    if (batch % threads && most >= threads) cuts = std::max(threads, cuts / threads * threads);  // as many rows each
     const double products = static_cast<double>(rows / cuts) * static_cast<double>(keys * d_);
     const RowChunks chunks(all * cuts, products * kNanoseconds + 100.0, run.pool.threads());
     const int64_t spread = mask && steps.spread ? rows * keys : 0;
@@ -99,8 +100,9 @@ class Attention : public Operator {
     run.pool.parallel(chunks.count(), [&](int64_t chunk, int thread) {
       float* scratch = reinterpret_cast<float*>(run.scratch) + thread * own;
       for (int64_t piece = chunks.begin(chunk); piece < chunks.end(chunk); ++piece) {
-        const int64_t head = piece / cuts % heads_, sample = piece / cuts / heads_;
-        const int64_t first = rows * (piece % cuts) / cuts, last = rows * (piece % cuts + 1) / cuts;
+        // Rows before heads, so that a thread keeps the rows that it has in the products around (core/pool.h).
+        const int64_t head = piece % heads_, cut = piece / heads_ % cuts, sample = piece / heads_ / cuts;
+        const int64_t first = rows * cut / cuts, last = rows * (cut + 1) / cuts;
         const float* added = mask;
         int64_t mask_step = steps.step[2];
         if (mask) added += sample * steps.step[0] + head * steps.step[1] + first * mask_step;

@@ -27,7 +27,7 @@ class GemmFloat : public Operator {
 
   void run(const Run& run) const override {
     const int64_t m = run.out[0].elements() / std::max<int64_t>(weight_.n, 1), k = weight_.k;
-    const Grid grid(m, weight_.n);
+    const Grid grid(m, weight_.n, run.pool.threads());
     run.pool.parallel(grid.chunks(), [&](int64_t chunk, int) {
       grid.walk(chunk, [&](int64_t row, int rows, int64_t column, int columns) {
         alignas(64) float sums[kBlockRows * kBlockColumns];

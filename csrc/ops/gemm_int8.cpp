@@ -86,7 +86,7 @@ void GemmInt8::run(const Run& run) const {
     if (!input_) row_scale = scales, row_zero = zeros;
   }
   const int64_t lda = copies() ? weight_.quads * 4 : weight_.k;
-  const Grid grid(m, weight_.n);
+  const Grid grid(m, weight_.n, run.pool.threads());
   run.pool.parallel(grid.chunks(), [&](int64_t chunk, int) {
     grid.walk(chunk, [&](int64_t row, int rows, int64_t column, int columns) {
       alignas(64) int32_t sums[kGroupRows * kBlockColumns];

@@ -11,27 +11,36 @@
 
 namespace speedwell {
 
+constexpr int64_t kFewRows = 24;  // of a thread, at least, or rows are not shared out
+
 Activation activation_named(const std::string& name);  // throws Fault::unsupported
 
 // A constant [n] float32, copied and padded with zeros to whole blocks. `otherwise` fills it where it is left out.
 std::vector<float> column_constant(const Recipe& recipe, size_t input, int64_t n, float otherwise, const char* what);
 
+// A chunk is one block of columns for one block of rows. Rows come first in the order of chunks, so that each thread has
+// rows of its own from operator to operator (core/pool.h); where there are too few for that, it has columns of its own,
+// and its half of the weights. Each chunk reads its weights from L2 once for up to kGroupRows rows.
 struct Grid {
   int64_t m, n;
   int64_t block_rows, row_blocks, column_blocks;
 
-  // A chunk is one block of columns for up to 48 rows: its weights stay in L2 while the rows go by.
-  Grid(int64_t rows, int64_t columns)
-      : m(rows), n(columns), block_rows(rows <= 48 ? std::max<int64_t>(rows, 1) : 48),
-        row_blocks((rows + block_rows - 1) / block_rows), column_blocks((columns + kBlockColumns - 1) / kBlockColumns) {}
+  Grid(int64_t rows, int64_t columns, int threads)
+      : m(rows), n(columns), column_blocks((columns + kBlockColumns - 1) / kBlockColumns) {
+    int64_t blocks = std::max<int64_t>(1, (rows + kGroupRows - 1) / kGroupRows);
+    if (rows >= threads * kFewRows) blocks = (blocks + threads - 1) / threads * threads;
+    const int64_t even = (rows + blocks - 1) / blocks;
+    block_rows = std::max<int64_t>(1, (even + kRunRows - 1) / kRunRows * kRunRows);
+    row_blocks = (rows + block_rows - 1) / block_rows;
+  }
 
   int64_t chunks() const { return m ? row_blocks * column_blocks : 0; }
 
   // Calls tile(row, rows, column, columns) over the chunk's tiles of at most `most` rows, spread evenly (11 = 6 + 5).
   template <typename Tile>
   void walk(int64_t chunk, const Tile& tile, int64_t most = kBlockRows) const {
-    const int64_t first = chunk % row_blocks * block_rows, last = std::min(m, first + block_rows);
-    const int64_t column = chunk / row_blocks * kBlockColumns;
+    const int64_t first = chunk / column_blocks * block_rows, last = std::min(m, first + block_rows);
+    const int64_t column = chunk % column_blocks * kBlockColumns;
     const int columns = static_cast<int>(std::min<int64_t>(kBlockColumns, n - column));
     const int64_t tiles = (last - first + most - 1) / most;
     int64_t row = first;

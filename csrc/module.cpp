@@ -103,6 +103,69 @@ std::vector<std::tuple<std::string, std::string, double>> profile(Session& sessi
   return rows;
 }
 
+const char* name_of(Bound::Home home) {
+  switch (home) {
+    case Bound::Home::none: return "none";
+    case Bound::Home::input: return "input";
+    case Bound::Home::fixed: return "fixed";
+    case Bound::Home::arena: return "arena";
+  }
+  return "none";
+}
+
+nb::list sizes_of(const Shape& shape) {
+  nb::list sizes;
+  for (int d = 0; d < shape.rank(); ++d) sizes.append(shape[d]);
+  return sizes;
+}
+
+// The operands that the plan names: None for one left out.
+nb::list operands(const Bound& bound, const std::vector<Tensor>& tensors, size_t named) {
+  nb::list found;
+  for (size_t i = 0; i < named; ++i) {
+    const Bound::Place place = bound.place(tensors[i]);
+    if (place.home == Bound::Home::none) {
+      found.append(nb::none());
+      continue;
+    }
+    nb::dict operand;
+    operand["dtype"] = name_of(tensors[i].dtype);
+    operand["shape"] = sizes_of(tensors[i].shape);
+    operand["bytes"] = tensors[i].bytes();
+    operand["home"] = name_of(place.home);
+    operand["at"] = place.at;
+    found.append(operand);
+  }
+  return found;
+}
+
+// What bound sizes make of the plan: the operators that run, in order, and where their operands lie.
+nb::dict bound(Session& session, const std::vector<std::vector<int64_t>>& sizes) {
+  std::vector<Shape> shapes;
+  for (const std::vector<int64_t>& of_one : sizes) {
+    Shape shape;
+    for (const int64_t size : of_one) shape.push(size);
+    shapes.push_back(shape);
+  }
+  nb::dict answer;
+  session.bound(shapes, [&](const Bound& binding) {
+    nb::list steps;
+    for (const Bound::Step& step : binding.steps()) {
+      const PlanOperator& planned = session.plan().operators[static_cast<size_t>(step.op)];
+      nb::dict row;
+      row["operator"] = step.op;
+      row["inputs"] = operands(binding, step.in, planned.inputs.size());
+      row["outputs"] = operands(binding, step.out, planned.outputs.size());
+      row["scratch"] = step.scratch;
+      row["scratch_bytes"] = step.scratch_bytes;
+      steps.append(row);
+    }
+    answer["arena_bytes"] = binding.arena_bytes();
+    answer["steps"] = steps;
+  });
+  return answer;
+}
+
 nb::dict facts(const Session& session) {
   nb::dict facts;
   facts["isa"] = session.isa();
@@ -138,6 +201,7 @@ NB_MODULE(_engine, m) {
            nb::arg("threads") = 1, nb::arg("isa") = "")
       .def("run", &run, nb::arg("inputs"))
       .def("profile", &profile, nb::arg("inputs"), nb::arg("runs"))
+      .def("bound", &bound, nb::arg("shapes"))
       .def("facts", &facts);
   m.def("supported_isas", &isas);
   m.def("operator_kinds", &operator_kinds);

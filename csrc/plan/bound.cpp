@@ -249,7 +249,7 @@ class Binder {
 
     for (size_t i = 0; i < drafts_.size(); ++i) {
       const PlanOperator& planned = plan_.operators[static_cast<size_t>(drafts_[i].op)];
-      Bound::Step step{drafts_[i].op, static_cast<int>(planned.inputs.size()), {}, {}, merged[scratches + i].offset};
+      Bound::Step step{drafts_[i].op, static_cast<int>(planned.inputs.size()), {}, {}, merged[scratches + i].offset, drafts_[i].scratch};
       for (const int value : planned.inputs) step.in.push_back(tensor(value));
       for (const int value : planned.outputs) step.out.push_back(tensor(value));
       pad(step.in);
@@ -289,6 +289,13 @@ Bound::Bound(const Plan& plan, const std::vector<std::unique_ptr<Operator>>& ope
              Pool& pool, const Kernels& kernels)
     : input_shapes_(inputs) {
   Binder(*this, plan, pool, kernels).bind(operators);
+}
+
+Bound::Place Bound::place(const Tensor& operand) const {
+  for (const std::vector<Fixup>* fixups : {&inputs_, &arena_})
+    for (const Fixup& fixup : *fixups)
+      if (fixup.tensor == &operand) return fixup.place;
+  return {operand.data ? Home::fixed : Home::none, 0};
 }
 
 void Bound::point(char* arena, const std::vector<Tensor>& inputs) {

@@ -26,13 +26,21 @@ class Bound {
     int op;      // index into the plan's operators
     int inputs;  // that the plan names
     std::vector<Tensor> in, out;
-    size_t scratch;  // offset in the arena
+    size_t scratch, scratch_bytes;  // offset in the arena; size
+  };
+  enum class Home { none, input, fixed, arena };  // fixed: a constant, or computed when the plan was bound
+  struct Place {                                  // where a value's bytes are
+    Home home = Home::none;
+    size_t at = 0;  // number of the input, or offset in the arena
   };
 
   const std::vector<Shape>& input_shapes() const { return input_shapes_; }
   std::vector<Step>& steps() { return steps_; }
+  const std::vector<Step>& steps() const { return steps_; }
   const Tensor& output(int i) const { return outputs_[static_cast<size_t>(i)]; }
   size_t arena_bytes() const { return arena_bytes_; }
+  // Of an operand of steps(); for those who explain a binding, not for a run.
+  Place place(const Tensor& operand) const;
 
   // Sets every pointer. `arena` holds arena_bytes(); `inputs` are the run's.
   void point(char* arena, const std::vector<Tensor>& inputs);
@@ -41,11 +49,6 @@ class Bound {
 
  private:
   friend class Binder;
-  enum class Home { none, input, fixed, arena };
-  struct Place {  // where a value's bytes are
-    Home home = Home::none;
-    size_t at = 0;  // number of the input, or offset in the arena
-  };
   struct Fixup {
     Tensor* tensor;
     Place place;

@@ -32,6 +32,16 @@ class Session {
     for (size_t i = 0; i < plan_.outputs.size(); ++i) take(i, bound.output(static_cast<int>(i)));
   }
 
+  // Binds the plan to these input shapes without a run, and shows the binding to `look`.
+  template <typename Look>
+  void bound(const std::vector<Shape>& shapes, const Look& look) {
+    const std::lock_guard<std::mutex> alone(busy_);
+    std::vector<Tensor> inputs;
+    for (size_t i = 0; i < shapes.size(); ++i)
+      inputs.push_back({i < plan_.inputs.size() ? plan_.inputs[i].dtype : Dtype::f32, shapes[i], nullptr});
+    look(static_cast<const Bound&>(bind(inputs)));
+  }
+
   // Time by operator over `runs` runs; one more before them is not counted.
   std::vector<Timing> profile(const std::vector<Tensor>& inputs, int runs);
 

@@ -12,6 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..core.errors import EngineError, InputMismatchError, PlanError, UnsupportedError
+from .binding import Binding
 from .engine import engine
 from .write import PLAN, WEIGHTS
 
@@ -59,6 +60,13 @@ class Session:
         arrays = self._ordered(inputs)
         with _translated(self._engine):
             return list(self._session.profile(arrays, runs))
+
+    def bound(self, shapes: Mapping[str, Sequence[int]]) -> Binding:
+        """What inputs of these shapes make of the plan, without a run. Raises as ``run`` does."""
+        if set(shapes) != set(self.input_names):
+            raise InputMismatchError(f"the inputs are {sorted(shapes)}, the plan's are {sorted(self.input_names)}")
+        with _translated(self._engine):
+            return Binding.of(self._session.bound([list(shapes[name]) for name in self.input_names]))
 
     def facts(self) -> dict[str, Any]:
         """``isa``, ``threads``, ``weight_bytes``, ``arena_bytes`` (of the sizes that ran last), ``operators``."""

@@ -8,9 +8,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .public import LowerOptions, Plan, PlanFacts, Session, available, lower, supported_isas, write_plan
+    from .public import (
+        LowerOptions,
+        Plan,
+        PlanFacts,
+        Session,
+        available,
+        lower,
+        read_plan,
+        supported_isas,
+        write_plan,
+    )
 
-__all__ = ["LowerOptions", "Plan", "PlanFacts", "Session", "available", "lower", "supported_isas", "write_plan"]
+__all__ = [
+    "LowerOptions", "Plan", "PlanFacts", "Session", "available",
+    "lower", "read_plan", "supported_isas", "write_plan",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

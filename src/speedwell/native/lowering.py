@@ -40,6 +40,7 @@ from .graph import Graph
 from .numbering import numbered, require_supported
 from .reading import read
 from .shapes import infer_all
+from .widening import Widening, shares_by_length, widenings
 from .write import write_plan
 
 __all__ = ["LowerOptions", "PlanFacts", "lower", "rewrites"]
@@ -62,11 +63,19 @@ class LowerOptions:
 
 @dataclass(frozen=True)
 class PlanFacts:
-    """``operators``: how many of each kind. ``weight_bytes``: of all tensors. ``rewritten``: finds of each rewrite."""
+    """``operators``: how many of each kind. ``weight_bytes``: of all tensors. ``rewritten``: finds of each rewrite.
+    ``products``: T of every int8 product (widening.py). ``run_shares``: T to the share of the multiply-adds of int8
+    products that run at it, the same number of rows in each.
+    """
 
     operators: Mapping[str, int]
     weight_bytes: int
     rewritten: Mapping[str, int]
+    products: tuple[Widening, ...] = ()
+
+    @property
+    def run_shares(self) -> dict[int, float]:
+        return shares_by_length((product, product.columns * product.depth) for product in self.products)
 
 
 def rewrites(options: LowerOptions) -> tuple[tuple[str, Callable[[Graph], int]], ...]:
@@ -120,4 +129,6 @@ def lower(onnx_path: Path, folder: Path, options: LowerOptions = LowerOptions())
     plan, tensors = numbered(graph)
     write_plan(folder, plan, tensors)
     size = sum(array.nbytes for array in tensors.values())
-    return PlanFacts(Counter(operator.kind for operator in plan.operators), size, {k: n for k, n in found.items() if n})
+    kinds_found = Counter(operator.kind for operator in plan.operators)
+    products = widenings(plan, lambda names: {name: tensors[name] for name in names})
+    return PlanFacts(kinds_found, size, {k: n for k, n in found.items() if n}, products)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from .engine import available, supported_isas
 from .lowering import LowerOptions, PlanFacts, lower
 from .plan import Plan
+from .plan_folder import read_plan
 from .session import Session
 from .write import write_plan
 
-__all__ = ["LowerOptions", "Plan", "PlanFacts", "Session", "available", "lower", "supported_isas", "write_plan"]
+__all__ = [
+    "LowerOptions", "Plan", "PlanFacts", "Session", "available",
+    "lower", "read_plan", "supported_isas", "write_plan",
+]  # fmt: skip

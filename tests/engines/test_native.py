@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import speedwell.native as native_room
 from speedwell import __version__
-from speedwell.core import Hardware, Model
-from speedwell.core.errors import EngineError, EngineUnavailableError, UnsupportedError
+from speedwell.core import Hardware, Keeps, Model
+from speedwell.core.errors import EngineError, EngineUnavailableError, OutputError, UnsupportedError
 from speedwell.engines import Native
-from speedwell.native import available, supported_isas
+from speedwell.native import available, find_plan, keep_plan, kept_plan, supported_isas
 from speedwell.testing.engine_models import NETWORKS, QUANTIZED, static_int8
 from speedwell.testing.engines import EngineConformance, QuantizedConformance, workload
 
@@ -45,6 +46,60 @@ if BUILT:
         session = Native().compile(static_int8(TEXTS, tmp_path), workload(TEXTS), scratch)
         session.profile(TEXTS.inputs(1, 5, 0), 2)
         assert list(scratch.iterdir()) == []
+
+    def test_what_it_lowered_is_kept_beside_the_payload_where_that_is_allowed_and_used(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (scratch := tmp_path / "scratch").mkdir()
+        model, inputs = static_int8(TEXTS, tmp_path), TEXTS.inputs(2, 6, 0)
+        plain = Native().compile(model, workload(TEXTS), scratch)
+        assert not kept_plan.kept_beside(model.payload).exists()
+        engine = Native().keeping()
+        assert isinstance(engine, Keeps)
+        first = engine.compile(model, workload(TEXTS), scratch)
+        plan = find_plan(model.payload)
+        assert plan is not None
+
+        def not_again(*_: object) -> None:
+            raise AssertionError("it was lowered again")
+
+        monkeypatch.setattr(kept_plan, "lower", not_again)
+        for again in (
+            engine.compile(model, workload(TEXTS), scratch),
+            Native().compile(model, workload(TEXTS), scratch),
+        ):
+            for name, array in plain.run(inputs).items():
+                np.testing.assert_array_equal(again.run(inputs)[name], array)
+            assert again.facts() == plain.facts() | {"arena": again.facts()["arena"]}
+        assert first.facts()["int8 layers"] == plain.facts()["int8 layers"]
+        assert list(scratch.iterdir()) == []
+
+    @pytest.mark.parametrize("keeps", [False, True])
+    def test_a_kept_plan_that_the_executor_does_not_take_is_lowered_anew(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keeps: bool
+    ) -> None:
+        model, inputs = TEXTS.make("onnx", tmp_path), TEXTS.inputs(1, 5, 0)
+        strange = tmp_path / "strange"
+        keep_plan(model.payload).rename(strange)
+        text = (strange / "plan.json").read_text()
+        (strange / "plan.json").write_text(text.replace('"kind":"layer_norm"', '"kind":"layer_norm_2"'))
+        for name in ("find_plan", "keep_plan"):
+            monkeypatch.setattr(native_room, name, lambda *_: strange, raising=False)
+        engine = Native().keeping() if keeps else Native()
+        got = engine.compile(model, workload(TEXTS), tmp_path).run(inputs)
+        monkeypatch.undo()
+        want = Native().compile(model, workload(TEXTS), tmp_path).run(inputs)
+        np.testing.assert_array_equal(got["states"], want["states"])
+
+    def test_where_nothing_can_be_kept_it_is_lowered_in_scratch(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OutputError("the disk is full")
+
+        monkeypatch.setattr(native_room, "keep_plan", full, raising=False)
+        session = Native().keeping().compile(TEXTS.make("onnx", tmp_path), workload(TEXTS), tmp_path)
+        assert set(session.run(TEXTS.inputs(1, 5, 0))) >= {"states"}
 
     def test_facts_name_the_instruction_set_and_the_memory(tmp_path: Path) -> None:
         session = Native().compile(TEXTS.make("onnx", tmp_path), workload(TEXTS), tmp_path)

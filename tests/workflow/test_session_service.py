@@ -5,10 +5,14 @@ import numpy as np
 import pytest
 import small_world as w
 
-from speedwell.core import decode
+from speedwell.core import Hardware, decode
 from speedwell.core.errors import EngineError
+from speedwell.engines import Native, OnnxRuntime
+from speedwell.native import find_plan
+from speedwell.testing.engine_models import NETWORKS
+from speedwell.testing.engines import workload
 from speedwell.workflow.prepared import Prepared
-from speedwell.workflow.session_service import SessionService, open_session
+from speedwell.workflow.session_service import SessionService, kept, open_session
 
 
 @pytest.fixture
@@ -55,3 +59,22 @@ def test_facts_say_what_really_runs(service: SessionService) -> None:
     rows = service.profile(2)
     assert rows
     assert rows[0]["seconds"] >= rows[-1]["seconds"]
+
+
+def test_an_engine_that_can_keep_what_it_makes_does_so_beside_the_payload(tmp_path: Path) -> None:
+    """Every round of the search and of the confirmation opens the same product in a fresh process."""
+    if not Native().availability(Hardware.here()).ok:
+        return
+    texts = NETWORKS[1]
+    model, scratch = texts.make("onnx", tmp_path), tmp_path / "scratch"
+    np.savez(tmp_path / "feed.npz", **texts.inputs(1, 5, 0))
+    service = open_session(model, "native", workload(texts), (tmp_path / "feed.npz",), scratch / "session-1")
+    assert set(service.outputs().arrays) == set(model.signature.output_names)
+    service.close()
+    assert find_plan(model.payload) is not None
+    assert not list((scratch / "session-1").iterdir())
+
+
+def test_an_engine_that_keeps_nothing_is_itself() -> None:
+    engine = OnnxRuntime()
+    assert kept(engine) is engine

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Form,
         Hardware,
         Interval,
+        Keeps,
         Kind,
         Model,
         OperatorTime,
@@ -62,11 +63,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BATCH", "SEQUENCE", "AccuracyClaim", "AccuracyVerdict", "Arrays", "Availability", "Candidate", "Confirmation",
-    "Context", "Dim", "Engine", "Evidence", "Failure", "FailureKind", "Form", "Hardware", "Interval", "Kind", "Model",
-    "OperatorTime", "Origin", "Outcome", "Pass", "Promise", "Refusal", "Registry", "Result", "Session", "Signature",
-    "Source", "SpeedClaim", "SpeedVerdict", "Step", "StepEffect", "Task", "TensorSpec", "Timing", "TorchPayload",
-    "Workload", "array_digest", "bytes_digest", "canonical", "content_hash", "decode", "dumps", "encode", "loads",
-    "path_digest", "try_import",
+    "Context", "Dim", "Engine", "Evidence", "Failure", "FailureKind", "Form", "Hardware", "Interval", "Keeps", "Kind",
+    "Model", "OperatorTime", "Origin", "Outcome", "Pass", "Promise", "Refusal", "Registry", "Result", "Session",
+    "Signature", "Source", "SpeedClaim", "SpeedVerdict", "Step", "StepEffect", "Task", "TensorSpec", "Timing",
+    "TorchPayload", "Workload", "array_digest", "bytes_digest", "canonical", "content_hash", "decode", "dumps",
+    "encode", "loads", "path_digest", "try_import",
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from .hardware import Hardware
 from .model import Form, Model
 from .workload import Workload
 
-__all__ = ["Availability", "Engine", "OperatorTime", "Session", "Source", "Task"]
+__all__ = ["Availability", "Engine", "Keeps", "OperatorTime", "Session", "Source", "Task"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,17 @@ class Engine(Protocol):
 
     def compile(self, model: Model, workload: Workload, scratch: Path) -> Session:
         """Raises ``EngineError`` with the engine's own words where it cannot."""
+        ...
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """An engine that can keep what it makes of a model for the next process that compiles it."""
+
+    def keeping(self) -> Engine:
+        """The same engine, which may write beside the model's payload. The workflow asks for it where payloads lie in
+        a folder of its own, which goes with all that is in it.
+        """
         ...
 
 

@@ -10,7 +10,7 @@ from .extras import try_import
 from .hardware import Hardware
 from .model import Form, Model, Origin, TorchPayload
 from .outcome import Failure, FailureKind, Outcome, StepEffect, Timing
-from .protocols import Availability, Engine, OperatorTime, Session, Source, Task
+from .protocols import Availability, Engine, Keeps, OperatorTime, Session, Source, Task
 from .record import canonical, content_hash, decode, dumps, encode, loads
 from .registry import Registry
 from .result import Confirmation, Refusal, Result
@@ -21,9 +21,9 @@ from .workload import Workload
 
 __all__ = [
     "BATCH", "SEQUENCE", "AccuracyClaim", "AccuracyVerdict", "Arrays", "Availability", "Candidate", "Confirmation",
-    "Context", "Dim", "Engine", "Evidence", "Failure", "FailureKind", "Form", "Hardware", "Interval", "Kind", "Model",
-    "OperatorTime", "Origin", "Outcome", "Pass", "Promise", "Refusal", "Registry", "Result", "Session", "Signature",
-    "Source", "SpeedClaim", "SpeedVerdict", "Step", "StepEffect", "Task", "TensorSpec", "Timing", "TorchPayload",
-    "Workload", "array_digest", "bytes_digest", "canonical", "content_hash", "decode", "dumps", "encode", "loads",
-    "path_digest", "try_import",
+    "Context", "Dim", "Engine", "Evidence", "Failure", "FailureKind", "Form", "Hardware", "Interval", "Keeps", "Kind",
+    "Model", "OperatorTime", "Origin", "Outcome", "Pass", "Promise", "Refusal", "Registry", "Result", "Session",
+    "Signature", "Source", "SpeedClaim", "SpeedVerdict", "Step", "StepEffect", "Task", "TensorSpec", "Timing",
+    "TorchPayload", "Workload", "array_digest", "bytes_digest", "canonical", "content_hash", "decode", "dumps",
+    "encode", "loads", "path_digest", "try_import",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..core.context import Arrays
-from ..core.errors import EngineError, SpeedwellError, UnsupportedError
+from ..core.errors import EngineError, OutputError, PlanError, SpeedwellError, UnsupportedError
 from ..core.hardware import Hardware
 from ..core.model import Form, Model
 from ..core.protocols import Availability, OperatorTime
@@ -43,6 +43,13 @@ class Native:
 
     name = "native"
 
+    def __init__(self, keeps: bool = False) -> None:
+        self._keeps = keeps
+
+    def keeping(self) -> Native:
+        """The same engine; what it lowers it keeps beside the payload (``core.Keeps``)."""
+        return Native(keeps=True)
+
     def availability(self, hardware: Hardware) -> Availability:  # noqa: ARG002 - the scalar kernels run on every CPU
         from ..native import available
 
@@ -63,28 +70,22 @@ class Native:
         if why := self.reads(model.form, model.traits):
             raise EngineError(f"{self.name} {why}")
         scratch.mkdir(parents=True, exist_ok=True)
-        return NativeSession(model, workload.threads, scratch)
+        return NativeSession(model, workload.threads, scratch, self._keeps)
 
 
 class NativeSession:
-    """One executor: any batch and sequence; memory is planned anew when other sizes come. The plan lies in a folder
-    under ``scratch`` while it is opened, and is then removed.
+    """One executor: any batch and sequence; memory is planned anew when other sizes come. A plan that lies beside the
+    payload and belongs to it is opened; else the model is lowered, to a plan beside the payload (``keeps``) or to one
+    under ``scratch`` that is removed once it is open.
     """
 
-    def __init__(self, model: Model, threads: int, scratch: Path) -> None:
-        from ..native import Session, lower
-
+    def __init__(self, model: Model, threads: int, scratch: Path, keeps: bool = False) -> None:
         self._model = model
         self._feed = Feed(model.signature)
         self._outputs = model.signature.output_names
         self._session: Any = None
-        folder = Path(mkdtemp(prefix="native-", dir=scratch))
-        try:
-            with _our_words("compile"):
-                lowered = lower(model.payload, folder)
-                session = Session(folder, min(threads, MOST_THREADS))
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with _our_words("compile"):
+            session, operators = _opened(model.payload, min(threads, MOST_THREADS), scratch, keeps)
         names = model.signature.input_names
         if set(session.input_names) != set(names) or not set(self._outputs) <= set(session.output_names):
             raise EngineError(
@@ -93,9 +94,9 @@ class NativeSession:
             )
         self._order = [names.index(name) for name in session.input_names]
         self._session = session
-        layers = {kind: n for kind, n in lowered.operators.items() if kind.startswith(LAYERS)}
-        self._layers = sum(layers.values())
-        self._int8 = sum(n for kind, n in layers.items() if kind.endswith("_int8"))
+        layers = [kind for kind in operators if kind.startswith(LAYERS)]
+        self._layers = len(layers)
+        self._int8 = sum(kind.endswith("_int8") for kind in layers)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """The arrays belong to the caller: outputs are copied out of the executor's memory."""
@@ -136,6 +137,25 @@ class NativeSession:
         if self._session is None:
             raise EngineError("this native session is closed")
         return self._session
+
+
+def _opened(onnx: Path, threads: int, scratch: Path, keeps: bool) -> tuple[Any, list[str]]:
+    """The executor's session, and the kind of every operator of its plan."""
+    from ..native import Session, find_plan, keep_plan, lower, read_plan
+
+    kept = None
+    with contextlib.suppress(OutputError):  # a folder that cannot be written to: lowered below, as without keeping
+        kept = keep_plan(onnx) if keeps else find_plan(onnx)
+    # a kept plan that the executor does not take was made by another version of Speedwell
+    with contextlib.suppress(PlanError, UnsupportedError):
+        if kept is not None:
+            return Session(kept, threads), [operator.kind for operator in read_plan(kept).operators]
+    folder = Path(mkdtemp(prefix="native-", dir=scratch))
+    try:
+        facts = lower(onnx, folder)
+        return Session(folder, threads), [kind for kind, n in facts.operators.items() for _ in range(n)]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
         PlanFacts,
         Session,
         available,
+        find_plan,
+        keep_plan,
         lower,
         read_plan,
         supported_isas,
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "LowerOptions", "Plan", "PlanFacts", "Session", "available",
+    "LowerOptions", "Plan", "PlanFacts", "Session", "available", "find_plan", "keep_plan",
     "lower", "read_plan", "supported_isas", "write_plan",
 ]  # fmt: skip
 

@@ -16,11 +16,12 @@ import numpy as np
 from ..core.evidence import Evidence
 from ..core.hardware import Hardware
 from ..core.model import Model
+from ..core.protocols import Engine, Keeps
 from ..core.workload import Workload
 from ..inputs import EncodedSplit
 from ..measure import Reply
 
-__all__ = ["SessionService", "open_session"]
+__all__ = ["SessionService", "kept", "open_session"]
 
 
 def open_session(
@@ -32,7 +33,8 @@ def open_session(
     task: str = "",
     options: Any = (),
 ) -> SessionService:
-    """Compile ``model`` on ``engine``. ``feeds``: one npz of inputs per workload, the primary one first.
+    """Compile ``model`` on ``engine``. ``feeds``: one npz of inputs per workload, the primary one first. The payload
+    lies in a folder of the workflow's: an engine that can keep what it makes of it does.
 
     Raises ``EngineUnavailableError`` or ``EngineError`` in the engine's own words.
     """
@@ -46,8 +48,13 @@ def open_session(
     if why := chosen.reads(model.form, model.traits):
         raise EngineError(f"{engine} {why}")
     scratch.mkdir(parents=True, exist_ok=True)
-    session = chosen.compile(model, workload, scratch)
+    session = kept(chosen).compile(model, workload, scratch)
     return SessionService(session, workload, feeds, task, dict(options or {}))
+
+
+def kept(engine: Engine) -> Engine:
+    """``engine``, keeping what it makes of payloads where it can."""
+    return engine.keeping() if isinstance(engine, Keeps) else engine
 
 
 class SessionService:

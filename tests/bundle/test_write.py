@@ -234,3 +234,48 @@ def test_evidence_comes_back(tmp_path: Path, contents: BundleContents) -> None:
     assert back.probe.tolerance == 0.05
     with pytest.raises(BundleVerificationError):
         read_evidence(tmp_path)
+
+
+def beside(payload: Path) -> None:
+    """What an engine may bring: a folder with a text and bytes, written with whatever modes it has."""
+    folder = payload.with_name(payload.name + ".plan")
+    folder.mkdir(mode=0o700)
+    (folder / "plan.json").write_text('{"operators": ["/layer/MatMul"]}')
+    (folder / "weights").write_bytes(payload.read_bytes()[:10])
+    (folder / "weights").chmod(0o600)
+
+
+def test_files_beside_the_model_are_signed_and_verified_as_all_others(
+    tmp_path: Path, contents: BundleContents, key: SigningKey
+) -> None:
+    carrying = dataclasses.replace(contents, beside=beside)
+    bundle = write_bundle(tmp_path / "bundle", carrying, key)
+    listed = {f.path for f in verify_bundle(bundle).files}
+    assert {"model/model.onnx", "model/model.onnx.plan/plan.json", "model/model.onnx.plan/weights"} <= listed
+    assert {stat.S_IMODE(p.stat().st_mode) for p in bundle.rglob("*") if p.is_file()} == {0o644}
+    assert {stat.S_IMODE(p.stat().st_mode) for p in bundle.rglob("*") if p.is_dir()} == {0o755}
+    assert (bundle / "manifest.json").read_bytes() == (
+        write_bundle(tmp_path / "again", carrying, key) / "manifest.json"
+    ).read_bytes()
+    (bundle / "model" / "model.onnx.plan" / "weights").write_bytes(b"0123456789")
+    with pytest.raises(BundleVerificationError, match=r"model\.onnx\.plan/weights"):
+        verify_bundle(bundle)
+
+
+def test_files_beside_the_model_name_nothing_of_this_machine(tmp_path: Path, contents: BundleContents) -> None:
+    def telling(payload: Path) -> None:
+        beside(payload)
+        (payload.with_name(payload.name + ".plan") / "plan.json").write_text('["/home/somebody/nets/layer"]')
+
+    with pytest.raises(BundleError, match="somebody"):
+        write_bundle(tmp_path / "bundle", dataclasses.replace(contents, beside=telling))
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_link_beside_the_model_is_not_written(tmp_path: Path, contents: BundleContents) -> None:
+    def linking(payload: Path) -> None:
+        payload.with_name("key").symlink_to("/etc/hostname")
+
+    with pytest.raises(OutputError, match="cannot write the bundle"):
+        write_bundle(tmp_path / "bundle", dataclasses.replace(contents, beside=linking))
+    assert not (tmp_path / "bundle").exists()

@@ -1,15 +1,19 @@
 import getpass
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import small_world as w
 
-from speedwell.core import Candidate, Step
+from speedwell.bundle import verify_bundle
+from speedwell.core import AccuracyClaim, AccuracyVerdict, Candidate, Confirmation, Hardware, Outcome, Step
 from speedwell.core.errors import OutputError
 from speedwell.core.record import decode
-from speedwell.workflow.handover import bundleable, check_out
+from speedwell.engines import Native
+from speedwell.native import find_plan
+from speedwell.workflow.handover import bundleable, check_out, write_in_worker
 from speedwell.workflow.prepared import Prepared
 
 
@@ -50,3 +54,24 @@ def test_a_place_for_the_bundle_is_looked_at_first(tmp_path: Path) -> None:
         check_out(tmp_path / "old")
     with pytest.raises(OutputError, match="cannot write into"):
         check_out(tmp_path / "old" / "thesis.tex" / "bundle")
+
+
+def test_a_certified_winner_of_the_native_engine_takes_its_plan_with_it(text_run: Any, tmp_path: Path) -> None:
+    if not Native().availability(Hardware.here()).ok:
+        return
+    prepared = decode(Prepared, w.as_json(text_run.run / "run.json")["prepared"])
+    winner = Candidate((), "native")
+    claim = AccuracyClaim(AccuracyVerdict.KEPT, 1.0, 1.0, 0.0, 0.01, 100, "tango")
+    certified = Confirmation(winner, claim, (), True)
+    for confirmation, name in ((certified, "certified"), (None, "best so far")):
+        bundle = Path(write_in_worker(prepared.model, Outcome(winner), prepared, confirmation, {}, (), tmp_path / name))
+        listed = {f.path for f in verify_bundle(bundle).files}
+        carried = {f"model/model.onnx.plan/{n}" for n in ("plan.json", "weights.safetensors", "lowered.json")}
+        assert carried <= listed if confirmation is not None else not carried & listed
+        if confirmation is not None:
+            assert find_plan(bundle / "model" / "model.onnx") is not None
+    for engine in ("onnxruntime", "openvino"):
+        other = replace(certified, candidate=Candidate((), engine))
+        outcome = Outcome(other.candidate)
+        bundle = Path(write_in_worker(prepared.model, outcome, prepared, other, {}, (), tmp_path / engine))
+        assert not list(bundle.rglob("*.plan"))

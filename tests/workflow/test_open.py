@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +9,13 @@ import numpy as np
 import pytest
 
 import speedwell
+from speedwell import native
 from speedwell.bundle import BundleContents, BundleEvidence, EvidenceRecord, Probe, own_key, write_bundle
 from speedwell.core import Availability, Candidate, Hardware, Promise
 from speedwell.core.errors import BundleError, BundleVerificationError, EngineUnavailableError
 from speedwell.engines import Native, OnnxRuntime, reference_session
-from speedwell.testing.engine_models import NETWORKS
+from speedwell.testing import engine_models as testing
+from speedwell.testing.engine_models import NETWORKS, Network
 from speedwell.testing.engines import workload
 from speedwell.workflow.open import engine_for
 
@@ -55,9 +58,8 @@ def test_another_user_s_bundle_needs_the_key_or_a_word(
     speedwell.open(live_run.bundle, unsigned=True).close()
 
 
-def native_bundle(folder: Path, off: float = 0.0) -> Path:
+def native_bundle(folder: Path, off: float = 0.0, beside: Any = None, network: Network = NETWORKS[1]) -> Path:
     """A bundle that the native engine won here; its probe's outputs are the reference's, moved by ``off``."""
-    network = NETWORKS[1]
     model, inputs, hardware = network.make("onnx", folder), network.inputs(1, 5, 0), Hardware.here()
     outputs = {k: v + v.dtype.type(off) for k, v in reference_session(model, 1).run(inputs).items()}
     contents = BundleContents(
@@ -67,8 +69,87 @@ def native_bundle(folder: Path, off: float = 0.0) -> Path:
         evidence=BundleEvidence(
             EvidenceRecord(0.0, hardware.fingerprint, hardware), {}, Probe(0, inputs, outputs, tolerance=0.01)
         ),
+        beside=beside,
     )  # fmt: skip
     return write_bundle(folder / "bundle", contents, own_key())
+
+
+@pytest.fixture
+def lowerings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Every lowering by the native engine from now on."""
+    made: list[Path] = []
+    lower = native.lower
+
+    def counted(onnx: Path, folder: Path) -> object:
+        made.append(onnx)
+        return lower(onnx, folder)
+
+    monkeypatch.setattr(native, "lower", counted, raising=False)
+    return made
+
+
+def test_a_bundle_opens_by_the_plan_that_it_carries(tmp_path: Path, lowerings: list[Path]) -> None:
+    if not Native().availability(Hardware.here()).ok:
+        return
+    bundle, inputs = native_bundle(tmp_path, beside=native.keep_plan), NETWORKS[1].inputs(2, 7, 1)
+    assert (bundle / "model" / "model.onnx.plan" / "plan.json").is_file()
+    with speedwell.open(bundle) as fast:
+        got = fast.run(inputs)
+    assert lowerings == []
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    with speedwell.open(native_bundle(bare)) as fast:
+        want = fast.run(inputs)
+    assert len(lowerings) == 1
+    for name, array in want.items():
+        np.testing.assert_array_equal(got[name], array)
+
+
+def _of_another_file(onnx: Path) -> None:
+    """A sound plan of another network, laid where this one's is looked for, with a record that does not fit."""
+    other = onnx.with_name("other")
+    other.mkdir()
+    model = testing.static_int8(NETWORKS[1], other)
+    native.keep_plan(model.payload).rename(onnx.with_name(onnx.name + ".plan"))
+    shutil.rmtree(other)
+
+
+def _of_another_version(onnx: Path) -> None:
+    record = native.keep_plan(onnx) / "lowered.json"
+    record.write_text(record.read_text().replace('"version": 1', '"version": 99'))
+
+
+@pytest.mark.parametrize("beside", [_of_another_file, _of_another_version])
+def test_a_plan_that_does_not_belong_to_the_model_is_not_used(
+    tmp_path: Path, lowerings: list[Path], beside: Any
+) -> None:
+    if not Native().availability(Hardware.here()).ok:
+        return
+    bundle, inputs = native_bundle(tmp_path, beside=beside), NETWORKS[1].inputs(2, 7, 1)
+    with speedwell.open(bundle) as fast:
+        got = fast.run(inputs)
+    assert len(lowerings) == 1
+    want = reference_session(NETWORKS[1].make("onnx", tmp_path), 1).run(inputs)
+    np.testing.assert_allclose(got["logits"], want["logits"], rtol=0, atol=1e-5)
+
+
+def test_a_changed_plan_is_a_changed_bundle(tmp_path: Path) -> None:
+    bundle = native_bundle(tmp_path, beside=native.keep_plan)
+    plan = bundle / "model" / "model.onnx.plan" / "plan.json"
+    plan.write_text(plan.read_text().replace("layer_norm", "Softmax"))
+    with pytest.raises(BundleError):
+        speedwell.open(bundle)
+
+
+def test_what_the_native_engine_here_cannot_run_onnx_runtime_does_and_it_is_said(tmp_path: Path) -> None:
+    """Won by a later Speedwell, with operators that this one does not have."""
+    if not Native().availability(Hardware.here()).ok:
+        return
+    bundle = native_bundle(tmp_path, network=NETWORKS[0])  # convolutions
+    with pytest.warns(UserWarning, match=r"runs on onnxruntime.*cannot run this bundle \(unsupported: Conv"):
+        fast = speedwell.open(bundle)
+    with fast:
+        assert fast.facts()["provider"] == "CPUExecutionProvider"
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,8 @@ class BundleEvidence:
 class BundleContents:
     """``model``: the winner's product. ``original``: the original's digest. ``preprocessing``: a folder that holds
     transform.json (and tokenizer.json), as ``Transform.save`` writes it; None where raw samples are tensors.
-    ``answer``: the task's options by which outputs become an answer.
+    ``answer``: the task's options by which outputs become an answer. ``beside``: called with the payload as it lies in
+    the bundle, before anything is hashed; writes further files beside it, which the manifest then lists as all others.
     """
 
     model: Model
@@ -59,3 +60,4 @@ class BundleContents:
     evidence: BundleEvidence
     speedwell: str
     answer: Mapping[str, Any] = field(default_factory=dict)
+    beside: Callable[[Path], object] | None = None

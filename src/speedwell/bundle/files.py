@@ -22,6 +22,7 @@ __all__ = [
     "make_folder",
     "open_plain",
     "remove_tree",
+    "settle_tree",
     "sync_folder",
     "write_file",
 ]
@@ -77,6 +78,17 @@ def open_plain(path: Path) -> BufferedReader:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def settle_tree(folder: Path) -> None:
+    """What somebody else wrote under ``folder``, as if written here: fixed modes, on disk. Raises ``OSError``."""
+    for path in folder.rglob("*"):
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(FOLDER_MODE)
+        else:
+            with open_plain(path) as file:
+                os.fchmod(file.fileno(), FILE_MODE)
+                os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

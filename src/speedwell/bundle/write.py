@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
 import tempfile
@@ -16,7 +17,7 @@ from speedwell.core import Model, encode
 from speedwell.core.errors import BundleError, BundleVerificationError, OutputError
 
 from .contents import BundleContents, BundleEvidence, EvidenceRecord
-from .files import copy_file, exchange, make_folder, remove_tree, sync_folder, write_file
+from .files import copy_file, exchange, make_folder, remove_tree, settle_tree, sync_folder, write_file
 from .keys import SigningKey
 from .layout import (
     EVIDENCE,
@@ -108,6 +109,11 @@ def _fill(folder: Path, contents: BundleContents) -> None:
     for name in (MODEL, PREPROCESSING, EVIDENCE):
         make_folder(folder / name)
     write_payload(contents.model, folder / MODEL)
+    if contents.beside is not None:
+        contents.beside(folder / (ONNX if contents.model.form == "onnx" else MODEL))
+        settle_tree(folder / MODEL)
+        for path in (folder / MODEL).rglob("*/*.json"):
+            _refuse_leaks(json.loads(path.read_bytes()), path.relative_to(folder).as_posix())
     if contents.preprocessing is not None:
         for name in _TRANSFORM_FILES:
             if (contents.preprocessing / name).exists():

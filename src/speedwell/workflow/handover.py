@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from .preparation import OPEN_SECONDS
 from .prepared import Prepared, bundleable
 from .run_folder import RunFolder
 from .searching import Search, measured_plan
+from .session_service import kept
 
 __all__ = [
     "bundleable", "check_out", "hand_over_best", "hand_over_winner", "write_profiles", "write_report_beside",
@@ -127,8 +128,18 @@ def write_in_worker(
         evidence=BundleEvidence(record, scores, _probe(model, outcome, prepared)),
         speedwell=__version__,
         answer={k: v for k, v in prepared.settings.options.items() if k in ("threshold", "output")},
+        beside=_carried(outcome.candidate.engine) if confirmation is not None else None,
     )
     return str(write_bundle(out, contents, own_key()))
+
+
+def _carried(engine: str) -> Callable[[Path], object] | None:
+    """What a certified bundle carries beside its model, so that opening it need not make it: the native engine's plan.
+    The best so far does without: it is written often, and lowering again costs its reader a second or two.
+    """
+    from ..native import keep_plan
+
+    return keep_plan if engine == "native" else None
 
 
 def _probe(model: Model, outcome: Outcome, prepared: Prepared) -> Probe:
@@ -147,7 +158,7 @@ def _probe(model: Model, outcome: Outcome, prepared: Prepared) -> Probe:
     scratch = prepared.folder.parent / "scratch" / "probe"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    session = REGISTRY.get(outcome.candidate.engine).compile(model, workload, scratch)
+    session = kept(REGISTRY.get(outcome.candidate.engine)).compile(model, workload, scratch)
     try:
         outputs = session.run(inputs)
     finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bundle import Unpacked, read_evidence, trust_bundle, trusted_keys, unpack_bundle
-from ..core.errors import BundleError, BundleVerificationError, EngineUnavailableError
+from ..core.errors import BundleError, BundleVerificationError, EngineUnavailableError, UnsupportedError
 from ..core.hardware import Hardware
 from ..core.workload import Workload
 from ..inputs import Transform
@@ -77,7 +77,14 @@ def _load(folder: Path, unpacked: Unpacked, scratch: Path, threads: int, notes: 
     workload = replace(workload, threads=threads or min(workload.threads, hardware.cores))
     work = scratch / "engine"
     work.mkdir()
-    session = engine.compile(unpacked.model, workload, work)
+    try:
+        session = engine.compile(unpacked.model, workload, work)
+    except UnsupportedError as error:  # an older Speedwell than the one that measured
+        if (other := _other_engine(name, hardware)) is None:
+            raise
+        note = f"runs on {other}, at its speed: the {name} engine here cannot run this bundle ({error.what})."
+        notes.append(note)
+        session = REGISTRY.get(other).compile(unpacked.model, workload, work)
     try:
         notes += _self_check(folder, session, hardware, stands_in=bool(note))
     except BaseException:
@@ -96,13 +103,20 @@ def engine_for(name: str, hardware: Hardware) -> tuple[str, str]:
     available = REGISTRY.get(name).availability(hardware)
     if available.ok:
         return name, ""
-    other = STANDS_IN.get(name)
-    if other is None or not REGISTRY.get(other).availability(hardware).ok:
+    if (other := _other_engine(name, hardware)) is None:
         raise EngineUnavailableError(f"this bundle runs on {name}: {available.why_not}")
     return (
         other,
         f"runs on {other}, at its speed: the {name} engine it was measured on is not here. {available.why_not}",
     )
+
+
+def _other_engine(name: str, hardware: Hardware) -> str | None:
+    """The engine that stands in for ``name`` here."""
+    from ..engines import REGISTRY
+
+    other = STANDS_IN.get(name)
+    return other if other is not None and REGISTRY.get(other).availability(hardware).ok else None
 
 
 def _self_check(folder: Path, session: Any, hardware: Hardware, stands_in: bool = False) -> list[str]:

@@ -4,6 +4,7 @@ A block is preceded by HTML comments where it needs them (each on a line of its 
 
     <!-- setup: images -->        what lies in the block's folder: names of SETUPS, with commas between
     <!-- exit: 3 -->              the exit code that the last command ends with (0 where nothing is said)
+    <!-- needs: native -->        left out where the native engine was not built
     <!-- slow -->                 only ``make matrix`` and ``make docs`` run it
     <!-- not run: reason -->      one of NOT_RUN
 
@@ -27,6 +28,7 @@ import typer
 
 from speedwell.cli.app import app
 from speedwell.core import errors
+from speedwell.native import available
 
 ROOT = Path(__file__).parent.parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -82,7 +84,9 @@ def blocks_of(file: Path) -> list[Block]:
 
 
 BLOCKS = [block for file in DOCS if file.exists() for block in blocks_of(file)]
-RUNNABLE = [b for b in BLOCKS if b.language in RUN and "not run" not in b.notes]
+RUNNABLE = [
+    b for b in BLOCKS if b.language in RUN and "not run" not in b.notes and (available()[0] or "needs" not in b.notes)
+]
 
 
 @cache
@@ -94,7 +98,10 @@ def commands() -> dict[str, click.Command]:
 
 
 def options_of(verb: str) -> dict[str, click.Parameter]:
-    return {o: p for p in commands()[verb].params for o in p.opts if o.startswith("--")}
+    """Of the verb, and of what it is followed by where it takes a word of its own (explain plan)."""
+    command = commands()[verb]
+    parts = [command, *getattr(command, "commands", {}).values()]
+    return {o: p for part in parts for p in part.params for o in p.opts if o.startswith("--")}
 
 
 @pytest.fixture(scope="session")
@@ -192,7 +199,8 @@ def test_the_comparison_of_output_can_fail() -> None:
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda b: b.name)
 def test_blocks_are_of_a_known_kind_and_their_comments_are_understood(block: Block) -> None:
     assert block.language in RUN | PLAIN, f"{block.name}: name the block's language ({block.language!r})"
-    assert set(block.notes) <= {"setup", "exit", "slow", "not run"}, block.notes
+    assert set(block.notes) <= {"setup", "exit", "needs", "slow", "not run"}, block.notes
+    assert block.notes.get("needs", "native") == "native", f"{block.name}: nothing else can be missing"
     if "not run" in block.notes:
         assert block.notes["not run"] in NOT_RUN, f"{block.name}: {block.notes['not run']!r} is no reason"
     for name in [n.strip() for n in block.notes.get("setup", "").split(",") if n.strip()]:

@@ -10,7 +10,7 @@ import pytest
 from speedwell.cli.app import app, main
 
 Call = Callable[..., CompletedProcess[str]]
-VERBS = ("accelerate", "compare", "run", "label", "report", "verify", "doctor", "demo")
+VERBS = ("accelerate", "compare", "run", "label", "report", "verify", "doctor", "demo", "explain")
 
 
 def test_help_names_every_verb(speedwell: Call, tmp_path: Path) -> None:
@@ -21,11 +21,11 @@ def test_help_names_every_verb(speedwell: Call, tmp_path: Path) -> None:
     assert "fastest model" in done.stdout
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, "explain plan"])
 def test_each_verb_s_help_explains_every_option(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["speedwell", verb, "-h"])
+    monkeypatch.setattr(sys, "argv", ["speedwell", *verb.split(), "-h"])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 0

@@ -9,7 +9,7 @@ import sys
 import typer
 
 from ..core.errors import SpeedwellError
-from . import accelerate, compare, demo, doctor, label, report, run, verify
+from . import accelerate, compare, demo, doctor, explain, label, report, run, verify
 
 __all__ = ["app", "main"]
 
@@ -29,6 +29,7 @@ app.command("label")(label.command)
 app.command("report")(report.command)
 app.command("verify")(verify.command)
 app.command("doctor")(doctor.command)
+app.add_typer(explain.app, name="explain")
 app.command("demo")(demo.command)
 
 

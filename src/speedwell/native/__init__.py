@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .public import (
+        Explanation,
         LowerOptions,
         Plan,
         PlanFacts,
         Session,
         available,
+        explain,
         find_plan,
         keep_plan,
         lower,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "LowerOptions", "Plan", "PlanFacts", "Session", "available", "find_plan", "keep_plan",
+    "Explanation", "LowerOptions", "Plan", "PlanFacts", "Session", "available", "explain", "find_plan", "keep_plan",
     "lower", "read_plan", "supported_isas", "write_plan",
 ]  # fmt: skip
 

@@ -7,6 +7,7 @@ from types import ModuleType
 
 from ..core.errors import EngineUnavailableError
 
+BUILD = "build it: pip install . again where there is a C++ compiler (in a checkout: make native)"
 __all__ = ["available", "engine", "kinds", "supported_isas"]
 
 
@@ -15,7 +16,7 @@ def _load() -> tuple[ModuleType | None, str]:
     try:
         from . import _engine
     except ImportError as error:
-        return None, f"the native engine is not built for this Python ({error}); build it with: make native"
+        return None, f"the native engine is not built for this Python ({error}); {BUILD}"
     return _engine, ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .engine import available, supported_isas
+from .explanation import Explanation, explain
 from .kept_plan import find_plan, keep_plan
 from .lowering import LowerOptions, PlanFacts, lower
 from .plan import Plan
@@ -11,6 +12,6 @@ from .session import Session
 from .write import write_plan
 
 __all__ = [
-    "LowerOptions", "Plan", "PlanFacts", "Session", "available", "find_plan", "keep_plan",
+    "Explanation", "LowerOptions", "Plan", "PlanFacts", "Session", "available", "explain", "find_plan", "keep_plan",
     "lower", "read_plan", "supported_isas", "write_plan",
 ]  # fmt: skip

@@ -16,12 +16,12 @@ STREAM = Stream(12, 1e9)
 def test_what_the_plan_needs_is_measured_with_its_kernels(isa: str) -> None:
     widens = isa == "avx2"
     rates = calibrate(1, isa, 5 << 20, 1 << 20, int8=True, widens=widens, float32=True)
-    assert 1e9 < rates.int8 < 1e13
-    assert 1e9 < rates.float32 < 1e13
+    assert 1e6 < rates.int8 < 1e13
+    assert 1e6 < rates.float32 < 1e13
     assert rates.int8_long >= rates.int8
     assert widens or rates.int8_long == rates.int8
     for stream, wanted in ((rates.weights, 6 << 20), (rates.activations, 1 << 20)):
-        assert 1e8 < stream.bandwidth < 1e13
+        assert 1e6 < stream.bandwidth < 1e13
         assert wanted - 12 < stream.bytes <= wanted
 
 

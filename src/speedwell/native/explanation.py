@@ -120,8 +120,8 @@ def _explain(
     drafts = [_draft(plan.operators[s.operator], s, by_operator.get(s.operator), widens) for s in binding.steps]
     measured, runs = _measure(session, filled_inputs(plan.inputs, sizes.shapes))
     touched = sum(draft.touched for draft in drafts)
-    float32 = any(d.multiply_adds and d.widening is None for d in drafts)
-    rates = calibrate(threads, facts["isa"], touched, binding.arena_bytes, bool(by_operator), widens, float32)
+    integer = [_is_integer(d.operator) for d in drafts if d.multiply_adds]
+    rates = calibrate(threads, facts["isa"], touched, binding.arena_bytes, any(integer), widens, not all(integer))
     operators = tuple(_explained(d, rates, float(t)) for d, t in zip(drafts, measured, strict=True))
     products = tuple(
         ExplainedProduct(d.widening, d.multiply_adds // max(1, d.widening.columns * d.widening.depth), d.multiply_adds)
@@ -172,6 +172,11 @@ def _multiply_adds(operator: Operator, step: Step) -> int:
     return 0
 
 
+def _is_integer(operator: Operator) -> bool:
+    """A product that is estimated at the rate of the int8 one."""
+    return operator.kind.startswith("gemm_int")
+
+
 def _measure(session: Session, inputs: Mapping[str, np.ndarray]) -> tuple[np.ndarray, int]:
     """Seconds of each operator, the least of so many runs: as the rates, what nothing disturbed."""
     runs: list[list[float]] = []
@@ -182,10 +187,11 @@ def _measure(session: Session, inputs: Mapping[str, np.ndarray]) -> tuple[np.nda
 
 
 def _explained(draft: _Draft, rates: Rates, measured: float) -> ExplainedOperator:
-    if draft.widening is not None:
-        work = rates.int8_seconds(draft.multiply_adds, draft.widening.mean)
-    else:
-        work = draft.multiply_adds / rates.float32 if draft.multiply_adds else 0.0
+    work = 0.0
+    if draft.multiply_adds:
+        mean = draft.widening.mean if draft.widening is not None else 1.0
+        integer = _is_integer(draft.operator)
+        work = rates.int8_seconds(draft.multiply_adds, mean) if integer else draft.multiply_adds / rates.float32
     moved = draft.touched / rates.weights.bandwidth
     moved += (draft.read_bytes + draft.written_bytes) / rates.activations.bandwidth
     return ExplainedOperator(

@@ -88,8 +88,12 @@ inline void panel_runs(const TileInt8& t, int panel) {
   RunCall call{t.a,        t.lda,      plan.bytes,           plan.stream,
                plan.runs,  plan.start, t.c + panel * kPanel, t.ldc * static_cast<int64_t>(sizeof(int32_t)),
                0x00010001};
+  // The panel behind this one, a piece with each tile.
+  const int64_t tiles = (t.rows + kRunRows - 1) / kRunRows, piece = (t.quads + tiles - 1) / tiles * 64;
+  const int8_t* next = plan.bytes + t.quads * 64;
   int row = 0;
-  for (; row + kRunRows <= t.rows; row += kRunRows) {
+  for (; row + kRunRows <= t.rows; row += kRunRows, next += piece) {
+    for (int64_t i = 0; i < piece; i += 64) __builtin_prefetch(next + i, 0, 2);
     kAddRuns[kRunRows - 1](&call);
     call.a += kRunRows * t.lda;
     call.c += kRunRows * t.ldc;

@@ -27,12 +27,6 @@ PackedInt8 packed(const Recipe& recipe) {
   return pack_int8(weight.as<int8_t>(), weight.shape[0], weight.shape[1], largest(recipe.attributes));
 }
 
-// Rows that a tile in runs takes together: as many as leave half of a 48 KiB first-level cache to the weights.
-int64_t group_rows(int64_t lda) {
-  const int64_t fit = 24576 / std::max<int64_t>(lda, 1) / kBlockRows * kBlockRows;
-  return std::clamp<int64_t>(fit, kBlockRows, kGroupRows);
-}
-
 size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
@@ -103,7 +97,7 @@ void GemmInt8::run(const Run& run) const {
         ending.row_zero = row_zero + row;
       }
       run.kernels.finish_int8(sums, kBlockColumns, rows, columns, ending);
-    }, runs_ ? group_rows(lda) : kBlockRows);
+    }, runs_ ? kGroupRows : kBlockRows);
   });
 }
 

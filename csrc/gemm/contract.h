@@ -43,6 +43,28 @@ struct TileInt8 {
   int64_t ldc;  // at least panels * 16
 };
 
+// Weights of 4 bits in groups along k: bytes in panels as above, but a byte holds two: of quads 2j (low half) and 2j + 1.
+// A half holds w + 8, w in [-8, 7]. A group is 16, 32, 64, 128 or 256 terms; the last one is padded with activations 0.
+//   c[r * ldc + j] = sum over groups g of scale[g][j] * (start[r][g] + sum over k in g of a[r][k] * (w[j][k] + 8))
+//                                       + offset[g][j] * start[r][g]
+// With start = -8 * (sum of the group's activations) the bracket is the integer a . w, exact; the sum over groups is in
+// float32, in the groups' order, each step in one rounding.
+struct TileInt4 {
+  const uint8_t* a;      // [rows][lda], groups * pairs * 8 bytes in each row
+  int64_t lda;
+  int rows;              // 1..kBlockRows
+  const uint8_t* b;      // the first panel: [groups][pairs][16][4]
+  int panels;            // 1..kBlockPanels
+  int64_t groups;
+  int64_t pairs;         // of quads in a group: 2, 4, 8, 16 or 32
+  const float* scale;    // [panels][groups][16]
+  const float* offset;   // [panels][groups][16] or null
+  const int32_t* start;  // [rows][lds]
+  int64_t lds;
+  float* c;
+  int64_t ldc;  // at least panels * 16
+};
+
 // What happens to a tile's sums on their way out. Pointers to per-column data are at the tile's first column,
 // pointers to per-row data at its first row.
 struct Epilogue {

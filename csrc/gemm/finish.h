@@ -93,6 +93,24 @@ inline void finish_int8(const int32_t* sums, int64_t lds, int rows, int columns,
   kRows[e.row_scale != nullptr][e.residual != nullptr](sums, lds, rows, columns, e);
 }
 
+// Sums of tile_int4. column_sum [columns]: sum of scale * w, which a row's zero point meets; used with row_scale.
+inline void finish_int4(const float* sums, int64_t lds, int rows, int columns, const float* column_sum,
+                        const Epilogue& e) {
+  float values[kBlockColumns];
+  for (int r = 0; r < rows; ++r) {
+    const float* sum = sums + r * lds;
+    if (e.row_scale) {
+      const float scale = e.row_scale[r], zero = static_cast<float>(e.row_zero[r]);
+      for (int j = 0; j < columns; ++j) values[j] = (sum[j] - zero * column_sum[j]) * scale;
+    } else {
+      for (int j = 0; j < columns; ++j) values[j] = sum[j];
+    }
+    if (e.bias)
+      for (int j = 0; j < columns; ++j) values[j] += e.bias[j];
+    finish_row(values, r, columns, e);
+  }
+}
+
 // The bias is in the sums already.
 inline void finish_float(const float* sums, int64_t lds, int rows, int columns, const Epilogue& e) {
   float values[kBlockColumns];

@@ -3,6 +3,7 @@
 
 #include "gemm/pack.h"
 #include "ops/families.h"
+#include "ops/gemm_int4.h"
 #include "ops/gemm_int8.h"
 #include "ops/matmul.h"
 #include "ops/product.h"
@@ -55,7 +56,10 @@ class GemmFloat : public Operator {
 }  // namespace
 
 std::vector<Row> gemm_rows() {
-  return {{"gemm_int8", make<GemmInt8>}, {"gemm_float", make<GemmFloat>}, {"MatMul", make<MatMul>}};
+  return {{"gemm_int8", make<GemmInt8>},
+          {"gemm_int4", make<GemmInt4>},
+          {"gemm_float", make<GemmFloat>},
+          {"MatMul", make<MatMul>}};
 }
 
 }  // namespace speedwell

@@ -12,7 +12,7 @@ import speedwell.native as native_room
 from speedwell import __version__
 from speedwell.core import Hardware, Keeps, Model
 from speedwell.core.errors import EngineError, EngineUnavailableError, OutputError, UnsupportedError
-from speedwell.engines import Native
+from speedwell.engines import Native, reference_session
 from speedwell.native import available, find_plan, keep_plan, kept_plan, supported_isas
 from speedwell.testing.engine_models import NETWORKS, QUANTIZED, static_int8
 from speedwell.testing.engines import EngineConformance, QuantizedConformance, workload
@@ -110,6 +110,21 @@ if BUILT:
         arenas = [int(facts["arena"].removesuffix(" bytes").replace(",", "")) for _, facts in (small, large)]
         assert 0 < arenas[0] < arenas[1]
 
+    def test_weights_of_4_bits_run_as_onnx_runtime_runs_them(tmp_path: Path) -> None:
+        from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+        source, path = TEXTS.make("onnx", tmp_path), tmp_path / "w4.onnx"
+        quantizer = MatMulNBitsQuantizer(str(source.payload), block_size=32, is_symmetric=False)
+        quantizer.process()
+        quantizer.model.save_model_to_file(str(path))
+        model = Model.of("onnx", path, TEXTS.signature, source.origin, ["w4"])
+        session = Native().compile(model, workload(TEXTS), tmp_path)
+        want = reference_session(model, 1)
+        assert session.facts()["int4 layers"] == "3 of 6"  # a Gemm and two products of activations stay in float
+        for seed in range(3):
+            inputs = TEXTS.inputs(2, 9, seed)
+            np.testing.assert_allclose(session.run(inputs)["states"], want.run(inputs)["states"], rtol=0, atol=0.1)
+
     def test_what_it_lacks_is_said_in_a_class_of_its_own(tmp_path: Path) -> None:
         with pytest.raises(UnsupportedError, match=r"^unsupported: Conv"):
             Native().compile(IMAGES.make("onnx", tmp_path), workload(IMAGES), tmp_path)
@@ -139,14 +154,15 @@ def test_it_has_the_package_s_version() -> None:
     assert Native().availability(Hardware.here()).version == (__version__ if BUILT else "")
 
 
-@pytest.mark.parametrize(("trait", "word"), [("bf16", "bfloat16"), ("f16", "float16"), ("w4", "int4")])
+@pytest.mark.parametrize(("trait", "word"), [("bf16", "bfloat16"), ("f16", "float16")])
 def test_formats_that_it_does_not_compute_in_are_refused_with_the_reason(trait: str, word: str) -> None:
     assert word in Native().reads("onnx", frozenset({"float", trait}))
 
 
-def test_it_reads_both_quantized_forms_and_no_torch() -> None:
+def test_it_reads_every_quantized_form_and_no_torch() -> None:
     for _, quantize in QUANTIZED:
         assert Native().reads("onnx", frozenset({quantize.__name__.replace("_", "-")})) == ""
+    assert Native().reads("onnx", frozenset({"w4"})) == ""
     assert "to_onnx" in Native().reads("torch", frozenset({"float"}))
 
 
@@ -169,8 +185,6 @@ def test_without_the_extension_every_engine_is_still_looked_at() -> None:
 def test_its_outputs_are_the_reference_s_to_rounding(tmp_path: Path) -> None:
     """Not only within the suite's bound: the reference is computed node by node, in float32 too."""
     if BUILT:
-        from speedwell.engines import reference_session
-
         model, inputs = TEXTS.make("onnx", tmp_path), TEXTS.inputs(3, 17, 1)
         got = Native().compile(model, workload(TEXTS), tmp_path).run(inputs)
         want = reference_session(model, 1).run(inputs)

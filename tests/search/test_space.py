@@ -9,6 +9,7 @@ from worlds import ENGINES, FLOAT, ONNX, PASSES, TORCH, kind, reads
 
 from speedwell.core import Candidate, Step
 from speedwell.core.errors import UnknownNameError
+from speedwell.engines import Native
 from speedwell.search import EngineOffer, PassOffer, Space
 
 
@@ -45,6 +46,14 @@ def test_without_data_only_what_changes_no_answer_is_offered() -> None:
     space = Space("torch", FLOAT, "eager", PASSES, ENGINES, lossy=False)
     assert all(space.lossless(c) for c in space.candidates)
     assert len(space.candidates) == 6
+
+
+def test_a_pass_to_4_bits_is_tried_on_our_engine_too() -> None:
+    words = PassOffer("w4", kind("onnx", "float"), kind("onnx", "w4", "float"), False, (Step("w4"),))
+    native = EngineOffer("native", Native().reads)
+    have = labels(Space("onnx", FLOAT, "onnxruntime", (*PASSES, words), (*ENGINES, native)))
+    assert "w4 on native" in have
+    assert "fuse > w4 on native" in have
 
 
 def test_a_plug_in_pass_and_engine_are_slotted_by_their_kinds() -> None:

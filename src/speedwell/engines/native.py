@@ -31,14 +31,14 @@ MOST_THREADS = 64
 NOT_BUILT = "it was not built: pip install . again where there is a C++ compiler (in a checkout: make native)"
 UNSUPPORTED = "unsupported:"
 LAYERS = ("gemm", "conv", "MatMul", "Gemm", "Conv")
-"""How the kinds of operators begin that hold a network's arithmetic: what "int8 layers: 20 of 22" counts. In int8 are
-those that end in "_int8".
+"""How the kinds of operators begin that hold a network's arithmetic: what "int8 layers: 20 of 22" counts. In integers
+are those that end in "_int8" or "_int4".
 """
 
 
 class Native:
-    """Reads the ONNX form: float32 and both quantized forms. What it has no operator for it refuses by name, with an
-    ``UnsupportedError`` that begins with "unsupported:".
+    """Reads the ONNX form: float32, both forms in int8, and weights in int4. What it has no operator for it refuses by
+    name, with an ``UnsupportedError`` that begins with "unsupported:".
     """
 
     name = "native"
@@ -61,9 +61,9 @@ class Native:
     def reads(self, form: Form, traits: frozenset[str]) -> str:
         if form != "onnx":
             return f"reads the onnx form only, this is {form} (to_onnx converts it)"
-        for trait, words in (("bf16", "bfloat16"), ("f16", "float16"), ("w4", "int4")):
+        for trait, words in (("bf16", "bfloat16"), ("f16", "float16")):
             if trait in traits:
-                return f"has no {words} kernels: it computes in int8 and float32"
+                return f"has no {words} kernels: it computes in int8 (weights of 8 or 4 bits) and float32"
         return ""
 
     def compile(self, model: Model, workload: Workload, scratch: Path) -> EngineSession:
@@ -96,7 +96,7 @@ class NativeSession:
         self._session = session
         layers = [kind for kind in operators if kind.startswith(LAYERS)]
         self._layers = len(layers)
-        self._int8 = sum(kind.endswith("_int8") for kind in layers)
+        self._integer = sum(kind.endswith(("_int8", "_int4")) for kind in layers)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """The arrays belong to the caller: outputs are copied out of the executor's memory."""
@@ -118,8 +118,8 @@ class NativeSession:
     def facts(self) -> dict[str, str]:
         """``isa``: the instruction set of its kernels; ``arena``: memory for the sizes that ran last."""
         facts = self._alive().facts()
-        int8 = bool(self._model.traits & QUANTIZED)
-        precision = asked(self._model.traits) if not int8 or self._int8 * 2 > self._layers else "float32"
+        quantized, wanted = bool(self._model.traits & QUANTIZED), asked(self._model.traits)
+        precision = wanted if not quantized or self._integer * 2 > self._layers else "float32"
         return {
             "provider": "speedwell",
             "precision": precision,
@@ -128,7 +128,7 @@ class NativeSession:
             "isa": str(facts["isa"]),
             "weights": f"{facts['weight_bytes']:,} bytes",
             "arena": f"{facts['arena_bytes']:,} bytes",
-        } | ({"int8 layers": f"{self._int8} of {self._layers}"} if int8 else {})
+        } | ({f"{wanted} layers": f"{self._integer} of {self._layers}"} if quantized else {})
 
     def close(self) -> None:
         self._session = None

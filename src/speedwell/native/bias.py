@@ -9,9 +9,9 @@ from .linear import column_vector
 
 __all__ = ["BIAS", "PRODUCTS", "RESIDUAL", "rewrite"]
 
-PRODUCTS = ("gemm_int8", "gemm_float")
-BIAS = {"gemm_int8": 3, "gemm_float": 2}
-RESIDUAL = {"gemm_int8": 4, "gemm_float": 3}
+PRODUCTS = ("gemm_int8", "gemm_int4", "gemm_float")
+BIAS = {"gemm_int8": 3, "gemm_int4": 3, "gemm_float": 2}
+RESIDUAL = {"gemm_int8": 4, "gemm_int4": 4, "gemm_float": 3}
 """Which inputs of a product they are."""
 
 

@@ -28,11 +28,12 @@ def _absorb(graph: Graph, product: Operator) -> bool:
     if vector is None or other is None or (other.rank or 0) > (out.rank or 0) or not np.isfinite(vector).all():
         return False
     inputs = list(product.inputs)
-    scaled = inputs[2] if kind == "gemm_int8" else inputs[1]
+    at_scale = 1 if kind == "gemm_float" else 2
+    scaled = inputs[at_scale]
     if scaled is None or scaled.array is None or (bias is not None and bias.array is None):
         return False
     along = vector if kind == "gemm_int8" else vector[:, None]
-    inputs[2 if kind == "gemm_int8" else 1] = graph.constant(f"{product.name}.scaled", scaled.array * along)
+    inputs[at_scale] = graph.constant(f"{product.name}.scaled", scaled.array * along)
     if bias is not None and bias.array is not None:
         inputs[at] = graph.constant(f"{product.name}.bias", bias.array * vector)
     graph.set_inputs(product, inputs)

@@ -6,6 +6,7 @@ import numpy as np
 
 from .bias import BIAS, PRODUCTS, RESIDUAL
 from .graph import Graph, Operator, Value
+from .int4_gemm import MIDDLE, ZERO
 from .shapes import infer
 
 __all__ = ["rewrite"]
@@ -38,8 +39,8 @@ def _may_merge(product: Operator, value: Value, attention: Operator) -> bool:
 
 def _key(product: Operator) -> tuple[object, ...]:
     """What two products must have in common."""
-    steps = product.attributes.get("input", {})
-    return product.kind, id(product.inputs[0]), tuple(sorted(steps.items()))
+    steps, group = product.attributes.get("input", {}), product.attributes.get("group", 0)
+    return product.kind, id(product.inputs[0]), group, tuple(sorted(steps.items()))
 
 
 def _side_by_side(graph: Graph, attention: Operator, products: list[Operator]) -> int:
@@ -47,7 +48,7 @@ def _side_by_side(graph: Graph, attention: Operator, products: list[Operator]) -
     at = BIAS[first.kind]
     weights = [_array(p.inputs[1]) for p in products]
     inputs: list[Value | None] = [first.inputs[0], graph.constant(f"{first.name}.weights", np.concatenate(weights))]
-    if first.kind == "gemm_int8":
+    if first.kind != "gemm_float":
         scales = np.concatenate([_array(p.inputs[2]) for p in products])
         inputs.append(graph.constant(f"{first.name}.weight_scales", scales))
     biases = [p.input(at) for p in products]
@@ -59,7 +60,8 @@ def _side_by_side(graph: Graph, attention: Operator, products: list[Operator]) -
         inputs.append(graph.constant(f"{first.name}.biases", np.concatenate(rows)))
     else:
         inputs.append(None)
-    merged = graph.add(first.kind, [*inputs, None], first.attributes, near=first, like=first.output)
+    inputs += [None, *_zeros(graph, products)]
+    merged = graph.add(first.kind, inputs, first.attributes, near=first, like=first.output)
     infer(merged)
     starts = np.cumsum([0, *(len(weight) for weight in weights)])
     begins = {p.output: int(start) for p, start in zip(products, starts, strict=False)}
@@ -72,6 +74,18 @@ def _side_by_side(graph: Graph, attention: Operator, products: list[Operator]) -
     for product in products:
         graph.remove(product)
     return len(products) - 1
+
+
+def _zeros(graph: Graph, products: list[Operator]) -> list[Value]:
+    """The zero points of 4-bit weights, where any product has some."""
+    zeros = [p.input(ZERO) if p.kind == "gemm_int4" else None for p in products]
+    if all(zero is None for zero in zeros):
+        return []
+    rows = [
+        _array(zero) if zero is not None else np.full_like(_array(p.inputs[2]), MIDDLE, np.uint8)
+        for zero, p in zip(zeros, products, strict=True)
+    ]
+    return [graph.constant(f"{products[0].name}.weight_zeros", np.concatenate(rows))]
 
 
 def _array(value: Value | None) -> np.ndarray:

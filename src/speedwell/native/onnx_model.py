@@ -21,6 +21,8 @@ __all__ = ["FIRST_OPSET", "LAST_OPSET", "OnnxModel", "open_onnx"]
 
 FIRST_OPSET, LAST_OPSET = 20, 24
 """Operators mean the same in this range; an older file is raised to the first."""
+NBITS = ("com.microsoft", "MatMulNBits")
+"""The one operator of ONNX Runtime's own that a plan can say (int4_gemm.py)."""
 SMALL = 1024
 """Elements: constants up to this stay in the model, because shape inference reads shapes and axes from them."""
 
@@ -46,6 +48,7 @@ def open_onnx(path: Path) -> OnnxModel:
         weights = _set_apart(proto)
         proto = _raised(_inlined(proto))
         del proto.graph.value_info[:]  # what a file says of its inner shapes may be out of date
+        _say_types(proto.graph)
         proto = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     except (RuntimeError, ValueError, TypeError) as error:  # onnx's own words for an inconsistent graph
         raise EngineError(f"onnx finds a fault in {path}: {error}", "Export the model again.") from error
@@ -82,13 +85,27 @@ def _inlined(proto: onnx.ModelProto) -> onnx.ModelProto:
         proto = inliner.inline_local_functions(proto)
     found: set[str] = set()
     for node in proto.graph.node:
-        if node.domain not in ("", "ai.onnx"):
+        if node.domain not in ("", "ai.onnx") and (node.domain, node.op_type) != NBITS:
             found.add(f"{node.domain}.{node.op_type}")
         elif any(a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for a in node.attribute):
             found.add(node.op_type)
     if found:
         raise UnsupportedError(f"unsupported: {', '.join(sorted(found))}")
     return proto
+
+
+def _say_types(graph: onnx.GraphProto) -> None:
+    """onnx cannot infer what it does not know: a MatMulNBits makes what its scales are."""
+    import onnx
+
+    types = {t.name: t.data_type for t in graph.initializer} | {
+        i.name: i.type.tensor_type.elem_type for i in graph.input
+    }
+    outputs = {info.name for info in graph.output}
+    for node in graph.node:
+        if (node.domain, node.op_type) == NBITS and len(node.input) > 2 and node.output[0] not in outputs:
+            kind = types.get(node.input[2], onnx.TensorProto.UNDEFINED)
+            graph.value_info.append(onnx.helper.make_tensor_value_info(node.output[0], kind, None))
 
 
 def _raised(proto: onnx.ModelProto) -> onnx.ModelProto:

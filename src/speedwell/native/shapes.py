@@ -291,7 +291,7 @@ RULES: Mapping[str, Callable[[Operator], Open | None]] = {
     ),
     **dict.fromkeys(("ArgMax", "ArgMin"), _arg),
     **dict.fromkeys(("MatMul", "MatMulInteger"), _matmul),
-    **dict.fromkeys(("gemm_int8", "gemm_float"), _gemm),
+    **dict.fromkeys(("gemm_int8", "gemm_int4", "gemm_float"), _gemm),
     "Concat": _concat,
     "ConstantOfShape": _filled,
     "Expand": _expand,

@@ -31,6 +31,7 @@ class Binding {
  public:
   virtual ~Binding() = default;
   virtual int inputs() const = 0;
+  virtual int outputs() const = 0;  // that the plan names; more may be said, nobody reads them
   virtual const Known& input(int i) const = 0;  // present == false where i is past the end
   virtual void output(int i, Dtype dtype, const Shape& shape) = 0;
   // Output i is input j's memory under another shape (same number of bytes): no copy is made, run does nothing for it.
@@ -44,11 +45,11 @@ class Binding {
 
 struct Run {
   const Tensor* in;  // `inputs` of them, at least 8 to look at; one that is missing has data null
-  Tensor* out;       // at least 8; one that nobody reads has data null
+  Tensor* out;       // `outputs` of them, at least 8; one that nobody reads has data null
   char* scratch;
   Pool& pool;
   const Kernels& kernels;
-  int inputs;
+  int inputs, outputs;
 };
 
 class Operator {

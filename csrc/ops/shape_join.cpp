@@ -1,5 +1,6 @@
 // Concat and Split along one axis.
 #include <algorithm>
+#include <string>
 
 #include "ops/copy.h"
 #include "ops/shape.h"
@@ -76,20 +77,22 @@ class Split : public Operator {
     const Integers sizes(binding.input(1));
     const int64_t parts = sizes.size() ? sizes.size() : parts_;
     require(parts > 0, Fault::plan, "neither the input split nor num_outputs says the parts");
-    require(parts <= kMaxParts, Fault::unsupported, "a split into more than 8 parts");
+    if (!sizes.size() && x.shape[axis] > 0 && parts > x.shape[axis])
+      throw Error(Fault::input, "num_outputs is " + std::to_string(parts) + ", the axis has " +
+                                    std::to_string(x.shape[axis]) + " elements");
     int64_t at = 0;
-    for (int64_t i = 0; i < parts; ++i) {
+    for (int64_t i = 0; i < (sizes.size() ? parts : named(parts, binding.outputs())); ++i) {
       Shape part = x.shape;
       part[axis] = size_of_part(sizes, i, x.shape[axis], at);
       require(part[axis] >= 0 && part[axis] <= x.shape[axis] - at, Fault::input, "the parts are longer than the axis");
       at += part[axis];
       if (parts == 1) {
         binding.alias(0, 0, part);
-      } else {
+      } else if (i < binding.outputs()) {
         binding.output(static_cast<int>(i), x.dtype, part);
       }
     }
-    require(at == x.shape[axis], Fault::input, "the parts are shorter than the axis");
+    require(!sizes.size() || at == x.shape[axis], Fault::input, "the parts are shorter than the axis");
   }
 
   void run(const Run& run) const override {
@@ -102,7 +105,7 @@ class Split : public Operator {
     const size_t bytes = bytes_of(in.dtype);
     const Rows whole(in.shape, axis);
     const int64_t inner = whole.row / in.shape[axis];
-    for (int64_t i = 0, at = 0; i < parts; ++i) {
+    for (int64_t i = 0, at = 0; i < named(parts, run.outputs); ++i) {
       const int64_t size = size_of_part(sizes, i, in.shape[axis], at);
       const Tensor& out = run.out[i];
       if (out.data && size > 0) {
@@ -116,8 +119,8 @@ class Split : public Operator {
   }
 
  private:
-  // A plan may list fewer outputs than there are parts, and a run has room for so many in any case (Run::out).
-  static constexpr int64_t kMaxParts = 8;
+  // A plan may name fewer outputs than there are parts.
+  static int64_t named(int64_t parts, int outputs) { return std::min<int64_t>(parts, outputs); }
 
   // Equal parts, the last ones shorter, where no sizes are given.
   int64_t size_of_part(const Integers& sizes, int64_t i, int64_t axis_size, int64_t at) const {

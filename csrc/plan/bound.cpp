@@ -100,6 +100,7 @@ class Binder {
     };
 
     int inputs() const override { return static_cast<int>(in_.size()); }
+    int outputs() const override { return static_cast<int>(out_.size()); }
     const Known& input(int i) const override {
       static const Known missing;
       return i < static_cast<int>(in_.size()) ? in_[static_cast<size_t>(i)] : missing;
@@ -175,13 +176,13 @@ class Binder {
       out.push_back(tensor);
     }
     if (!only_aliases) {
-      const int inputs = static_cast<int>(in.size());
+      const int inputs = static_cast<int>(in.size()), outputs = static_cast<int>(out.size());
       pad(in);
       pad(out);
       const Block scratch = allocate(view.scratch_bytes());
       pool_.begin();
       try {
-        op.run({in.data(), out.data(), scratch.get(), pool_, kernels_, inputs});
+        op.run({in.data(), out.data(), scratch.get(), pool_, kernels_, inputs, outputs});
       } catch (...) {
         pool_.end();
         throw;
@@ -249,7 +250,8 @@ class Binder {
 
     for (size_t i = 0; i < drafts_.size(); ++i) {
       const PlanOperator& planned = plan_.operators[static_cast<size_t>(drafts_[i].op)];
-      Bound::Step step{drafts_[i].op, static_cast<int>(planned.inputs.size()), {}, {}, merged[scratches + i].offset, drafts_[i].scratch};
+      Bound::Step step{drafts_[i].op, static_cast<int>(planned.inputs.size()), static_cast<int>(planned.outputs.size()), {}, {},
+                       merged[scratches + i].offset, drafts_[i].scratch};
       for (const int value : planned.inputs) step.in.push_back(tensor(value));
       for (const int value : planned.outputs) step.out.push_back(tensor(value));
       pad(step.in);

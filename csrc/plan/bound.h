@@ -23,8 +23,8 @@ class Bound {
         Pool& pool, const Kernels& kernels);
 
   struct Step {
-    int op;      // index into the plan's operators
-    int inputs;  // that the plan names
+    int op;               // index into the plan's operators
+    int inputs, outputs;  // that the plan names
     std::vector<Tensor> in, out;
     size_t scratch, scratch_bytes;  // offset in the arena; size
   };

@@ -87,7 +87,8 @@ Bound& Session::bind(const std::vector<Tensor>& inputs) {
 void Session::run_step(Bound::Step& step) {
   const size_t op = static_cast<size_t>(step.op);
   try {
-    operators_[op]->run({step.in.data(), step.out.data(), arena_.get() + step.scratch, pool_, kernels_, step.inputs});
+    operators_[op]->run({step.in.data(), step.out.data(), arena_.get() + step.scratch, pool_, kernels_, step.inputs,
+                         step.outputs});
   } catch (const Error& error) {
     throw Error(error.fault(), plan_.operators[op].kind + " " + plan_.operators[op].name + ": " + error.what());
   }

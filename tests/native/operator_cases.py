@@ -183,6 +183,8 @@ def join_cases() -> list[Case]:
         Case("Split", [x], {"axis": 1, "num_outputs": 3}, outputs=3),
         Case("Split", [x], {"num_outputs": 2}, outputs=2),
         Case("Split", [x, ints(3)], {"axis": 2}, outputs=1),
+        Case("Split", [some((2, 40))], {"axis": 1, "num_outputs": 40}, outputs=40),
+        Case("Split", [some((19, 3)), ints(*[1] * 9, 0, 10)], {"axis": 0}, outputs=11),
         Case("Split", [some((6,), np.int64)], {"axis": 0, "num_outputs": 3}, outputs=3),
     ]
     return cases

@@ -81,7 +81,7 @@ class Binder {
   // What one operator sees and says.
   class View : public Binding {
    public:
-    View(Binder& binder, const PlanOperator& op) : binder_(binder), op_(op), out_(op.outputs.size()) {
+    View(Binder& binder, const PlanOperator& op) : binder_(binder), out_(op.outputs.size()) {
       for (const int value : op.inputs) {
         Known known;
         if (value >= 0) {
@@ -135,7 +135,6 @@ class Binder {
 
    private:
     Binder& binder_;
-    const PlanOperator& op_;
     std::vector<Known> in_;
     std::vector<Out> out_;
     size_t scratch_ = 0;

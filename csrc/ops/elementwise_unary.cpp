@@ -22,9 +22,6 @@ SPEEDWELL_FLOAT_FUNCTION(Reciprocal, kGrain, 1.0f / x)
 SPEEDWELL_FLOAT_FUNCTION(Floor, kGrain, std::floor(x))
 SPEEDWELL_FLOAT_FUNCTION(Ceil, kGrain, std::ceil(x))
 SPEEDWELL_FLOAT_FUNCTION(Round, kGrain, std::nearbyint(x))
-SPEEDWELL_FLOAT_FUNCTION(Exp, kFineGrain, std::exp(x))
-SPEEDWELL_FLOAT_FUNCTION(Log, kFineGrain, std::log(x))
-SPEEDWELL_FLOAT_FUNCTION(Erf, kFineGrain, std::erf(x))
 SPEEDWELL_FLOAT_FUNCTION(Sin, kFineGrain, std::sin(x))
 SPEEDWELL_FLOAT_FUNCTION(Cos, kFineGrain, std::cos(x))
 // log(1 + exp(x)), written so that exp cannot overflow
@@ -117,7 +114,29 @@ class Unary : public Operator {
   F f_;
 };
 
-// What has a kernel.
+// Exp, Log, Erf: what has a kernel and is no activation.
+template <Function kFunction>
+class Apply : public Operator {
+ public:
+  explicit Apply(const Recipe&) {}
+
+  void bind(Binding& binding) const override {
+    expect_inputs(binding, 1, 1);
+    const Known& x = operand(binding, 0, kFloat);
+    binding.output(0, x.dtype, x.shape);
+    binding.may_overwrite(0, 0);
+  }
+
+  void run(const Run& run) const override {
+    const float* x = run.in[0].as<const float>();
+    float* y = run.out[0].as<float>();
+    in_chunks(run.pool, run.out[0].elements(), kGrain, [&](int64_t begin, int64_t end) {
+      run.kernels.apply(x + begin, y + begin, end - begin, kFunction);
+    });
+  }
+};
+
+// What is an activation.
 class Activate : public Operator {
  public:
   explicit Activate(const Recipe& recipe) : activation_(activation_of(recipe)) {}
@@ -206,9 +225,9 @@ std::vector<Row> unary_rows() {
           {"Floor", make<Unary<Floor>>},
           {"Ceil", make<Unary<Ceil>>},
           {"Round", make<Unary<Round>>},
-          {"Exp", make<Unary<Exp>>},
-          {"Log", make<Unary<Log>>},
-          {"Erf", make<Unary<Erf>>},
+          {"Exp", make<Apply<Function::exp>>},
+          {"Log", make<Apply<Function::log>>},
+          {"Erf", make<Apply<Function::erf>>},
           {"Sin", make<Unary<Sin>>},
           {"Cos", make<Unary<Cos>>},
           {"Softplus", make<Unary<Softplus>>},

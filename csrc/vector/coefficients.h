@@ -18,5 +18,19 @@ constexpr float kGelu[] = {1.07168462e-05f, 2.16344915e-06f, -2.27912460e-06f, -
     -9.48039869e-08f, 1.83760804e-07f, -1.27920700e-07f, 4.06545801e-08f, -6.88022572e-09f, 6.09026163e-10f,
     -2.23212421e-11f};
 
+// log(1 + f) = f - f^2 / 2 + f^3 p(f) for sqrt(1/2) <= 1 + f <= sqrt(2). Relative error 5.8e-09.
+constexpr float kLog[] = {3.33333313e-01f, -2.50008196e-01f, 2.00012267e-01f, -1.66233569e-01f, 1.42017573e-01f,
+    -1.31601825e-01f, 1.27615780e-01f, -7.63449743e-02f};
+
+// erf x = x + x p(x^2) for |x| <= kErfNear. Relative error 1.2e-09.
+constexpr float kErfNear = 1.0f;
+constexpr float kErf[] = {1.28379166e-01f, -3.76126260e-01f, 1.12835854e-01f, -2.68538129e-02f, 5.18832775e-03f,
+    -8.01019371e-04f, 7.85386146e-05f};
+
+// erf x = 1 - e^-p(x) for kErfNear <= x <= kErfEnd, past which it is 1. Relative error 1.6e-08.
+constexpr float kErfEnd = 3.925f;
+constexpr float kErfFar[] = {2.61916895e-03f, 1.11762130e+00f, 6.54240012e-01f, 8.87997299e-02f, -1.48318475e-02f,
+    1.15722115e-03f};
+
 }  // namespace coefficients
 }  // namespace speedwell

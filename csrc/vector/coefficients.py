@@ -1,4 +1,4 @@
-"""Derive the polynomials of exp.h and activation.h: `python coefficients.py > coefficients.h`.
+"""Derive the polynomials of exp.h, activation.h and functions.h: `python coefficients.py > coefficients.h`.
 
 Each is near minimax: least squares on Chebyshev nodes, weighted again and again by its own error until that is level
 (Lawson, 1961).
@@ -71,6 +71,28 @@ def main() -> None:
     print(f"// nothing is left. Error {error:.1e}.")
     print(f"constexpr float kGeluEnd = {end}f;")
     show("kGelu", p)
+
+    f = nodes(math.sqrt(0.5) - 1, math.sqrt(2) - 1)
+    p, error = level(f, (np.log1p(f) - f + f**2 / 2) / f**3, np.abs(np.log1p(f) / f**3), 7)
+    print(f"\n// log(1 + f) = f - f^2 / 2 + f^3 p(f) for sqrt(1/2) <= 1 + f <= sqrt(2). Relative error {error:.1e}.")
+    show("kLog", p)
+
+    near = 1.0
+    u = nodes(0, near**2)
+    x = np.sqrt(u)
+    erf = np.array([math.erf(v) for v in x])
+    p, error = level(u, erf / x - 1, erf / x, 6)
+    print(f"\n// erf x = x + x p(x^2) for |x| <= kErfNear. Relative error {error:.1e}.")
+    print(f"constexpr float kErfNear = {near}f;")
+    show("kErf", p)
+
+    end = 3.925
+    x = nodes(near, end)
+    erfc = np.array([math.erfc(v) for v in x])
+    p, error = level(x, -np.log(erfc), (1 - erfc) / erfc, 5)
+    print(f"\n// erf x = 1 - e^-p(x) for kErfNear <= x <= kErfEnd, past which it is 1. Relative error {error:.1e}.")
+    print(f"constexpr float kErfEnd = {end}f;")
+    show("kErfFar", p)
     print("\n}  // namespace coefficients\n}  // namespace speedwell")
 
 

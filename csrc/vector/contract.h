@@ -7,6 +7,9 @@ namespace speedwell {
 
 enum class Activation : int32_t { none, relu, relu6, hard_swish, silu, gelu, gelu_tanh, sigmoid, tanh };
 
+// Functions of one float that are no activation.
+enum class Function : int32_t { exp, log, erf };
+
 // Floats of scratch that attention_head needs for one (batch, head), whatever the instruction set: packed keys and
 // values, and some rows of scores and results.
 inline int64_t attention_scratch(int64_t keys, int64_t d) {

@@ -4,6 +4,7 @@
 #include "vector/activation.h"
 #include "vector/arithmetic.h"
 #include "vector/attention.h"
+#include "vector/functions.h"
 #include "vector/layer_norm.h"
 #include "vector/quantize.h"
 #include "vector/softmax.h"

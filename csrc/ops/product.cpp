@@ -10,6 +10,7 @@ Activation activation_named(const std::string& name) {
       {"none", Activation::none},   {"relu", Activation::relu}, {"relu6", Activation::relu6},
       {"silu", Activation::silu},   {"gelu", Activation::gelu}, {"gelu_tanh", Activation::gelu_tanh},
       {"tanh", Activation::tanh},   {"sigmoid", Activation::sigmoid}, {"hard_swish", Activation::hard_swish},
+      {"quick_gelu", Activation::quick_gelu},
   };
   const auto found = names.find(name);
   if (found == names.end()) throw Error(Fault::unsupported, "unsupported: activation " + name);

@@ -39,6 +39,9 @@ SPEEDWELL_INLINE Floats gelu_tanh(Floats x) {
   return gated(x, x * fma(x * x, splat(1.59576912f * 0.044715f), splat(1.59576912f)));
 }
 
+// x sigmoid(1.702 x) (Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016; CLIP's)
+SPEEDWELL_INLINE Floats quick_gelu(Floats x) { return gated(x, 1.702f * x); }
+
 // x clamp(x / 6 + 1/2, 0, 1)
 SPEEDWELL_INLINE Floats hard_swish(Floats x) {
   const Floats gate = fma(x, splat(1.0f / 6.0f), splat(0.5f));
@@ -54,6 +57,7 @@ SPEEDWELL_INLINE Floats activated(Floats x) {
     case Activation::silu: return gated(x, x);
     case Activation::gelu: return gelu(x);
     case Activation::gelu_tanh: return gelu_tanh(x);
+    case Activation::quick_gelu: return quick_gelu(x);
     case Activation::sigmoid: return sigmoid(x);
     case Activation::tanh: return tanh(x);
     case Activation::none: break;
@@ -77,6 +81,7 @@ inline void activate(const float* in, float* out, int64_t n, Activation activati
     case Activation::silu: return activate_all<Activation::silu>(in, out, n);
     case Activation::gelu: return activate_all<Activation::gelu>(in, out, n);
     case Activation::gelu_tanh: return activate_all<Activation::gelu_tanh>(in, out, n);
+    case Activation::quick_gelu: return activate_all<Activation::quick_gelu>(in, out, n);
     case Activation::sigmoid: return activate_all<Activation::sigmoid>(in, out, n);
     case Activation::tanh: return activate_all<Activation::tanh>(in, out, n);
     case Activation::none: return activate_all<Activation::none>(in, out, n);

@@ -22,6 +22,7 @@ DEFINITIONS: dict[str, Callable[[Array], Array]] = {
     "silu": lambda x: x * expit(x),
     "gelu": lambda x: x * (0.5 + erf(x / np.sqrt(2)) / 2),
     "gelu_tanh": lambda x: x * expit(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)),
+    "quick_gelu": lambda x: x * expit(1.702 * x),
     "sigmoid": expit,
     "tanh": np.tanh,
 }
@@ -69,7 +70,7 @@ def test_an_activation_has_its_limits_at_infinity_and_keeps_nan(activation: str,
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("activation", ["silu", "gelu", "gelu_tanh"])
+@pytest.mark.parametrize("activation", ["silu", "gelu", "gelu_tanh", "quick_gelu"])
 def test_far_below_zero_nothing_is_left(activation: str, isa: str) -> None:
     y = activated(f32([-20, -50, -100, -1e4, -1e30, -3e38]), activation, isa)
     assert np.all((y <= 0) & (y > -1e-6))

@@ -182,6 +182,8 @@ def test_a_float_product_takes_bias_residual_and_activation_in_that_order(tmp_pa
         ("y = Clip(p, zero, six)", "relu6"),
         ("y = Clip(p, zero)", "relu"),
         ("g = Sigmoid(p) y = Mul(g, p)", "silu"),
+        ("s = Mul(p, quick) g = Sigmoid(s) y = Mul(g, p)", "quick_gelu"),
+        ("s = Mul(quick, p) g = Sigmoid(s) y = Mul(p, g)", "quick_gelu"),
         ("g = HardSigmoid<alpha = 0.16666667, beta = 0.5>(p) y = Mul(p, g)", "hard_swish"),
         ("a = Div(p, root) e = Erf(a) o = Add(e, unit) h = Mul(p, o) y = Mul(h, half)", "gelu"),
         ("a = Mul(p, inverse) e = Erf(a) o = Add(unit, e) h = Mul(half, p) y = Mul(h, o)", "gelu"),
@@ -200,7 +202,7 @@ def test_a_float_product_takes_bias_residual_and_activation_in_that_order(tmp_pa
 def test_activations_however_they_are_written(tmp_path: Path, rest: str, name: str) -> None:
     numbers = {
         "zero": 0, "six": 6, "root": 2**0.5, "inverse": 0.5**0.5, "unit": 1, "half": 0.5, "three": 3, "small": 0.044715,
-        "wide": (2 / np.pi) ** 0.5,
+        "wide": (2 / np.pi) ** 0.5, "quick": 1.702,
     }  # fmt: skip
     found = floats(tmp_path, "p = MatMul(x, w) " + rest, **{k: np.float32(v) for k, v in numbers.items()})
     assert found.kinds == ["gemm_float"]
@@ -214,6 +216,7 @@ def test_activations_however_they_are_written(tmp_path: Path, rest: str, name: s
         "p = MatMul(x, w) a = Relu(p) y = Add(a, p)",  # somebody else reads the sum before the activation
         "p = MatMul(x, w) g = Sigmoid(r) y = Mul(g, p)",  # another gate
         "p = MatMul(x, w) y = Clip(p, low, six)",  # not from zero
+        "p = MatMul(x, w) s = Mul(p, low) g = Sigmoid(s) y = Mul(g, p)",  # another number than 1.702
         "p = MatMul(x, w) a = Mul(p, six) e = Erf(a) o = Add(e, six) h = Mul(p, o) y = Mul(h, low)",  # other numbers
     ],
 )

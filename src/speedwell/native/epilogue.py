@@ -11,6 +11,8 @@ from .sizes import same
 __all__ = ["rewrite"]
 
 NEAR = 1e-6
+QUICK = 1.702
+"""The number in CLIP's approximation of GELU."""
 
 
 def rewrite(graph: Graph) -> int:
@@ -75,13 +77,21 @@ def _named(operator: Operator, x: Value) -> str:
         low, high = operator.input(1), operator.input(2)
         if scalar(low) == 0.0:
             return "relu6" if scalar(high) == 6.0 else "relu" if high is None else ""
-    return "silu" if operator.kind == "Swish" and operator.attributes.get("alpha", 1.0) == 1.0 else ""
+    return _swish(operator.attributes.get("alpha", 1.0)) if operator.kind == "Swish" else ""
+
+
+def _swish(alpha: float) -> str:
+    """x * sigmoid(alpha x)."""
+    return "silu" if alpha == 1.0 else "quick_gelu" if math.isclose(alpha, QUICK, rel_tol=NEAR) else ""
 
 
 def _gated(x: Value) -> Found | None:
-    """x * sigmoid(x) and x * hard_sigmoid(x) with hard_swish's numbers, of an ``x`` that nobody else reads."""
+    """x * sigmoid(alpha x) and x * hard_sigmoid(x) with hard_swish's numbers, of an ``x`` that nobody else reads."""
     if x.exposed or len(x.readers) != 2:
         return None
+    quick = _scaled_gate(x)
+    if quick is not None:
+        return quick
     gate = next((r for r in x.readers if r.kind in ("Sigmoid", "HardSigmoid")), None)
     mul = next((r for r in x.readers if r.kind == "Mul"), None)
     if gate is None or mul is None or gate.output.exposed or set(gate.output.readers) != {mul}:
@@ -94,3 +104,23 @@ def _gated(x: Value) -> Found | None:
     if math.isclose(alpha, 1 / 6, rel_tol=NEAR) and beta == 0.5:
         return "hard_swish", mul, (gate,)
     return None
+
+
+def _scaled_gate(x: Value) -> Found | None:
+    """x * sigmoid(1.702 x)."""
+    for scaled in x.readers:
+        gate = _only(scaled.output) if scaled.kind == "Mul" else None
+        mul = _only(gate.output) if gate is not None and gate.kind == "Sigmoid" else None
+        if gate is None or mul is None or mul.kind != "Mul" or mul is scaled or set(x.readers) != {scaled, mul}:
+            continue
+        a, b = scaled.inputs
+        factor = scalar(b if a is x else a)
+        both = any(one is x and other is gate.output for one, other in (mul.inputs, mul.inputs[::-1]))
+        if both and factor is not None and _swish(factor) and same(scaled.output.shape, x.shape):
+            return _swish(factor), mul, (gate, scaled)
+    return None
+
+
+def _only(value: Value) -> Operator | None:
+    """The one operator that reads ``value``."""
+    return next(iter(value.readers)) if not value.exposed and len(value.readers) == 1 else None

@@ -11,6 +11,17 @@ namespace speedwell {
 
 namespace {
 
+// Copies in to out, which repeats it. nest(loops, axis, stride in out, strides in in) adds an axis of out to the loops.
+template <typename Nest>
+void copy_repeated(const Run& run, const Nest& nest) {
+  const Tensor &in = run.in[0], &out = run.out[0];
+  if (in.data == out.data || out.elements() == 0) return;
+  const auto to = dense_strides(out.shape), from = dense_strides(in.shape);
+  Loops<2> loops;
+  for (int i = 0; i < out.shape.rank(); ++i) nest(loops, i, to[static_cast<size_t>(i)], from);
+  copy(run.pool, loops, out.data, in.data, bytes_of(in.dtype));
+}
+
 class Expand : public Operator {
  public:
   explicit Expand(const Recipe&) {}
@@ -27,16 +38,12 @@ class Expand : public Operator {
   }
 
   void run(const Run& run) const override {
-    const Tensor &in = run.in[0], &out = run.out[0];
-    if (in.data == out.data || out.elements() == 0) return;
-    const auto to = dense_strides(out.shape), from = dense_strides(in.shape);
-    Loops<2> loops;
-    for (int i = 0; i < out.shape.rank(); ++i) {
-      const int own = i - (out.shape.rank() - in.shape.rank());
-      const bool repeated = own < 0 || in.shape[own] == 1;
-      loops.inside(out.shape[i], {to[static_cast<size_t>(i)], repeated ? 0 : from[static_cast<size_t>(own)]});
-    }
-    copy(run.pool, loops, out.data, in.data, bytes_of(in.dtype));
+    const Shape &in = run.in[0].shape, &out = run.out[0].shape;
+    copy_repeated(run, [&](Loops<2>& loops, int i, int64_t to, const auto& from) {
+      const int own = i - (out.rank() - in.rank());
+      const bool repeated = own < 0 || in[own] == 1;
+      loops.inside(out[i], {to, repeated ? 0 : from[static_cast<size_t>(own)]});
+    });
   }
 };
 
@@ -59,17 +66,11 @@ class Tile : public Operator {
   }
 
   void run(const Run& run) const override {
-    const Tensor &in = run.in[0], &out = run.out[0];
-    if (in.data == out.data || out.elements() == 0) return;
-    const auto to = dense_strides(out.shape), from = dense_strides(in.shape);
-    Loops<2> loops;
-    for (int i = 0; i < out.shape.rank(); ++i) {
-      const size_t axis = static_cast<size_t>(i);
-      const int64_t size = in.shape[i];
-      loops.inside(out.shape[i] / size, {size * to[axis], 0});
-      loops.inside(size, {to[axis], from[axis]});
-    }
-    copy(run.pool, loops, out.data, in.data, bytes_of(in.dtype));
+    const Shape &in = run.in[0].shape, &out = run.out[0].shape;
+    copy_repeated(run, [&](Loops<2>& loops, int i, int64_t to, const auto& from) {
+      loops.inside(out[i] / in[i], {in[i] * to, 0});
+      loops.inside(in[i], {to, from[static_cast<size_t>(i)]});
+    });
   }
 };
 

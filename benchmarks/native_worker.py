@@ -15,7 +15,7 @@ import numpy as np
 
 from native_runners import RUNNERS
 from processes import peak_bytes
-from speedwell.measure import Reply
+from speedwell.measure import Reply, call_seconds
 
 __all__ = ["Service", "open_contender"]
 
@@ -59,13 +59,7 @@ class Service:
 
     def time(self, calls: int) -> list[float]:
         """Seconds of each of ``calls`` runs."""
-        run, inputs, clock = self.run, self.inputs, time.perf_counter
-        samples = []
-        for _ in range(calls):
-            began = clock()
-            run(inputs)
-            samples.append(clock() - began)
-        return samples
+        return call_seconds(self.run, self.inputs, calls)
 
     def outputs(self, checks: Path) -> Reply:
         """The output on every sample of an npz file, a batch at a time."""

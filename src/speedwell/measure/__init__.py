@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         binomial_bounds,
         bootstrap_differences,
         bootstrap_p,
+        call_seconds,
         check_outputs,
         claim_p,
         claim_power,
@@ -70,8 +71,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AGAIN", "CLAIM_PAIRS", "LOSSLESS_TOLERANCE", "LOSSY_FLOOR", "Control", "Interleaved", "Limits", "Pair",
     "Preflight", "Remote", "Reply", "Rounds", "a_a_control", "agreement_p", "at_least", "binary_p",
-    "binomial_bounds", "bootstrap_differences", "bootstrap_p", "check_outputs", "claim_p", "claim_power",
-    "compare_outputs", "differing", "exact_p", "exact_threshold", "failure_of", "fixed_sequence",
+    "binomial_bounds", "bootstrap_differences", "bootstrap_p", "call_seconds", "check_outputs", "claim_p",
+    "claim_power", "compare_outputs", "differing", "exact_p", "exact_threshold", "failure_of", "fixed_sequence",
     "hodges_lehmann_interval", "holm_holds", "interleave", "job_error", "judge", "judge_agreement", "judge_binary",
     "judge_counts", "judge_score", "judge_with_labels", "largest_difference", "look_ahead", "needed_n",
     "pair_effects", "parse_promise", "run_job", "run_rounds", "settle_promise", "signed_rank_p", "smallest_n",

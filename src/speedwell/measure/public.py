@@ -24,12 +24,13 @@ from .reply import Reply
 from .rounds import AGAIN, Pair, Rounds, run_rounds, with_control
 from .speed import CLAIM_PAIRS, Control, a_a_control, at_least, pair_effects, speed_claim
 from .tango import tango_interval, tango_lower, tango_upper, tango_z
+from .timing import call_seconds
 
 __all__ = [
     "AGAIN", "CLAIM_PAIRS", "LOSSLESS_TOLERANCE", "LOSSY_FLOOR", "Control", "Interleaved", "Limits", "Pair",
     "Preflight", "Remote", "Reply", "Rounds", "a_a_control", "agreement_p", "at_least", "binary_p",
-    "binomial_bounds", "bootstrap_differences", "bootstrap_p", "check_outputs", "claim_p", "claim_power",
-    "compare_outputs", "differing", "exact_p", "exact_threshold", "failure_of", "fixed_sequence",
+    "binomial_bounds", "bootstrap_differences", "bootstrap_p", "call_seconds", "check_outputs", "claim_p",
+    "claim_power", "compare_outputs", "differing", "exact_p", "exact_threshold", "failure_of", "fixed_sequence",
     "hodges_lehmann_interval", "holm_holds", "interleave", "job_error", "judge", "judge_agreement", "judge_binary",
     "judge_counts", "judge_score", "judge_with_labels", "largest_difference", "look_ahead", "needed_n",
     "pair_effects", "parse_promise", "run_job", "run_rounds", "settle_promise", "signed_rank_p", "smallest_n",

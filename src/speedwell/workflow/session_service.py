@@ -19,7 +19,7 @@ from ..core.model import Model
 from ..core.protocols import Engine, Keeps
 from ..core.workload import Workload
 from ..inputs import EncodedSplit
-from ..measure import Reply
+from ..measure import Reply, call_seconds
 
 __all__ = ["SessionService", "kept", "open_session"]
 
@@ -78,13 +78,7 @@ class SessionService:
 
     def time(self, calls: int) -> list[float]:
         """Seconds of each of ``calls`` runs."""
-        run, inputs, clock = self.session.run, self.inputs, time.perf_counter
-        samples = []
-        for _ in range(calls):
-            began = clock()
-            run(inputs)
-            samples.append(clock() - began)
-        return samples
+        return call_seconds(self.session.run, self.inputs, calls)
 
     def answer(self, inputs: Path) -> Reply:
         """The outputs on the inputs of an npz file."""

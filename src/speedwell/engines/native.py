@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -28,7 +27,6 @@ from .precision import QUANTIZED, asked
 __all__ = ["MOST_THREADS", "Native", "NativeSession"]
 
 MOST_THREADS = 64
-NOT_BUILT = "it was not built: pip install . again where there is a C++ compiler (in a checkout: make native)"
 UNSUPPORTED = "unsupported:"
 LAYERS = ("gemm", "conv", "MatMul", "Gemm", "Conv")
 """How the kinds of operators begin that hold a network's arithmetic: what "int8 layers: 20 of 22" counts. In integers
@@ -54,8 +52,6 @@ class Native:
         from ..native import available
 
         ok, why_not = available()
-        if not ok and find_spec("speedwell.native._engine") is None:
-            why_not = NOT_BUILT
         return Availability(ok, __version__ if ok else "", why_not)
 
     def reads(self, form: Form, traits: frozenset[str]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from importlib.util import find_spec
 from types import ModuleType
 
 from ..core.errors import EngineUnavailableError
 
-BUILD = "build it: pip install . again where there is a C++ compiler (in a checkout: make native)"
 __all__ = ["available", "engine", "kinds", "supported_isas"]
+
+NOT_BUILT = "the native engine is not built; pip install . again where there is a C++ compiler (or: make native)"
 
 
 @functools.cache
@@ -16,7 +18,9 @@ def _load() -> tuple[ModuleType | None, str]:
     try:
         from . import _engine
     except ImportError as error:
-        return None, f"the native engine is not built for this Python ({error}); {BUILD}"
+        if find_spec(f"{__package__}._engine") is None:
+            return None, NOT_BUILT
+        return None, f"the native engine does not load ({error}); build it again: make native"
     return _engine, ""
 
 

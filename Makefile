@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup native sanitize demo demo-text test matrix browser lint format docs bench planted killed clean help
+.PHONY: setup native clang sanitize demo demo-text test matrix browser lint format docs bench planted killed clean help
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -27,6 +27,11 @@ native: $(STAMP) ## compile the native engine (csrc) into src/speedwell/native
 	  -DCMAKE_INSTALL_MESSAGE=LAZY
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cmake --build build/native
 	@$(BIN)/cmake --install build/native --prefix src --strip
+
+clang: $(STAMP) ## compile it with clang too, into build/clang: a warning is an error there
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cmake -S . -B build/clang -G Ninja -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
+	  -DCMAKE_CXX_COMPILER=clang++ -DSPEEDWELL_WERROR=ON
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cmake --build build/clang
 
 sanitize: setup ## the native engine under ASan and UBSan: its tests, and what it leaks
 	PYTHON=$(BIN)/python csrc/sanitize.sh

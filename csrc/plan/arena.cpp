@@ -8,7 +8,10 @@ namespace speedwell {
 size_t lay_out(std::vector<Buffer>& buffers) {
   std::vector<size_t> order(buffers.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return buffers[a].bytes > buffers[b].bytes; });
+  // Largest first, equals as they came. Not std::stable_sort: clang 19 warns of what libstdc++ 12 makes of it.
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return buffers[a].bytes != buffers[b].bytes ? buffers[a].bytes > buffers[b].bytes : a < b;
+  });
   std::vector<size_t> placed;  // by offset
   size_t whole = 0;
   for (const size_t index : order) {

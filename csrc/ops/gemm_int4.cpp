@@ -98,7 +98,7 @@ GemmInt4::Rows GemmInt4::prepare(const Run& run, int64_t m) const {
 void GemmInt4::run(const Run& run) const {
   const int64_t m = run.in[0].elements() / weight_.k, groups = weight_.groups;
   const Rows rows_of = prepare(run, m);
-  const Grid grid(m, weight_.n);
+  const Grid grid(m, weight_.n, run.pool.threads());
   run.pool.parallel(grid.chunks(), [&](int64_t chunk, int) {
     grid.walk(chunk, [&](int64_t row, int rows, int64_t column, int columns) {
       alignas(64) float sums[kBlockRows * kBlockColumns];

@@ -10,6 +10,7 @@ from worlds import (
     ESTIMATES,
     FLOAT,
     ONNX,
+    OWN,
     PASSES,
     TORCH,
     World,
@@ -186,3 +187,21 @@ def test_two_lossy_passes_are_combined_only_where_each_held_alone() -> None:
     assert proposal.candidate == both
     lost = [alone[0], replace(alone[1], metric=0.8)]
     assert next_of(space, start + lost) is None
+
+
+def test_a_setting_that_changes_the_speed_is_tried_though_the_plain_form_was_measured() -> None:
+    space = Space("onnx", FLOAT, "onnxruntime", (OWN,), ENGINES)
+    by_label = {c.label: c for c in space.candidates}
+    start = [
+        outcome(space.original, lossless=True),
+        outcome(by_label["openvino"], 1.1, lossless=True),
+        outcome(by_label["quantize_static(method=mse) on openvino"], 2.0),
+        outcome(by_label["quantize_static(method=mse) on onnxruntime"], 1.5),
+    ]
+    found = plan(space, start, judgements_of(space, start), 1000.0, ESTIMATES)
+    wanted = [p.candidate.label for p in (found.next, *found.waiting) if p is not None]
+    assert {f"quantize_static(narrow={n}) on openvino" for n in (1, 2)} <= set(wanted)
+    reasons = {r.candidate.label: r.reason for r in found.skipped}
+    # a calibration method does not change the speed, and 2.0x is there already
+    assert "2.00x is there already" in reasons["quantize_static(method=minmax) on openvino"]
+    assert not any("narrow" in label and not label.endswith("openvino") for label in (*wanted, *reasons))

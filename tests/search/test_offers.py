@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from speedwell.core import Availability, Hardware, Kind, Model, Origin, Pass, Signature, Step
+from speedwell.core import Availability, Hardware, Kind, Model, Origin, Pass, Signature, Step, decode, encode
 from speedwell.search import EngineOffer, PassOffer
 
 HARDWARE = Hardware("cpu", "x86_64", 2, 1, (), "", "Linux", "3.11")
@@ -16,7 +17,10 @@ class Shrink(Pass):
     name: ClassVar[str] = "shrink"
     takes: ClassVar[Kind] = Kind("onnx", frozenset({"float"}))
     gives: ClassVar[Kind] = Kind("onnx", frozenset({"w4"}), frozenset({"float"}))
+    engine_settings: ClassVar[Mapping[str, str]] = {"narrow": "absent"}
     keep_float: int = 0
+    narrow: int = 0
+    method: str = ""
 
     def apply(self, model: Model, context: Any) -> Model:  # noqa: ARG002
         return model
@@ -44,6 +48,9 @@ def test_an_offer_is_read_off_the_class_repair_included() -> None:
     assert (offer.repair, offer.repair_limit) == ("keep_float", 9)
     assert offer.product("onnx", frozenset({"float", "fused"})) == ("onnx", frozenset({"w4", "fused"}))
     assert offer.product("torch", frozenset({"float"})) is None
+    assert offer.own_settings(Step("shrink", {"narrow": 1, "method": "a"})) == {"narrow": "absent"}
+    assert offer.own_settings(Step("shrink", {"method": "a"})) == {}
+    assert decode(PassOffer, encode(offer)) == offer
     assert PassOffer.of(Plain, MODEL, HARDWARE).lossless
 
 

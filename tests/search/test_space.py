@@ -5,7 +5,7 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import ENGINES, FLOAT, ONNX, PASSES, TORCH, kind, reads
+from worlds import ENGINES, FLOAT, ONNX, OWN, PASSES, TORCH, kind, reads
 
 from speedwell.core import Candidate, Step
 from speedwell.core.errors import UnknownNameError
@@ -40,6 +40,22 @@ def test_an_onnx_original_needs_no_export() -> None:
     assert "fuse on onnxruntime" in have
     assert "openvino" in have
     assert not any("to_onnx" in h or h.endswith(("eager", "inductor")) for h in have)
+
+
+def test_a_setting_for_one_engine_is_tried_on_that_engine_alone() -> None:
+    space = Space("onnx", FLOAT, "onnxruntime", (OWN,), ENGINES)
+    narrow = [c.label for c in space.candidates if any("narrow" in s.params for s in c.steps)]
+    assert narrow == [f"quantize_static(narrow={n}) on openvino" for n in (1, 2)]
+    by_label = {c.label: c for c in space.candidates}
+    mse, minmax, one, two = (
+        space.speed_key(by_label[f"quantize_static({what}) on openvino"])
+        for what in ("method=mse", "method=minmax", "narrow=1", "narrow=2")
+    )
+    assert mse == minmax == ("openvino", ("quantize_static",))
+    assert len({mse, one, two}) == 3
+    repaired = space.with_repair(by_label["quantize_static(narrow=1) on openvino"], 3)
+    assert repaired.steps[0].params == {"narrow": 1, "keep_float": 3}
+    assert space.speed_key(repaired) == one
 
 
 def test_without_data_only_what_changes_no_answer_is_offered() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -44,12 +45,15 @@ class Pass(ABC):
 
     ``gives``: form of the product; traits in ``gives.needs`` are added, those in ``gives.forbids`` removed.
     ``lossless``: outputs equal the input model's within float32 rounding; ``ensures`` then checks it.
+    ``engine_settings``: parameters that change the speed on one engine alone, with its name: a choice that sets one is
+    tried on that engine only, and its speed is told apart from that of the other choices.
     """
 
     name: ClassVar[str]
     takes: ClassVar[Kind]
     gives: ClassVar[Kind]
     lossless: ClassVar[bool] = False
+    engine_settings: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def choices(cls, model: Model, hardware: Hardware) -> tuple[Step, ...]:  # noqa: ARG003 - the contract

@@ -14,12 +14,14 @@ from .judgement import Judgement
 from .latency import ratio
 from .space import Space
 
-__all__ = ["Knowledge", "Row", "names", "shape"]
+__all__ = ["Knowledge", "Row", "names"]
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One trial and what is asked of it again and again. ``ratio``: None where it failed or was not timed."""
+    """One trial and what is asked of it again and again. ``shape``: ``Space.speed_key`` of its candidate. ``ratio``:
+    None where it failed or was not timed.
+    """
 
     outcome: Outcome
     judgement: Judgement
@@ -44,7 +46,7 @@ class Knowledge:
                 outcome,
                 judgements[key],
                 space.lossy_steps(outcome.candidate),
-                shape(outcome.candidate),
+                space.speed_key(outcome.candidate),
                 space.repair_of(outcome.candidate) or 0,
                 ratio(outcome) if outcome.failure is None else None,
             )
@@ -57,7 +59,7 @@ class Knowledge:
 
     def cost(self, candidate: Candidate) -> float:
         """Seconds that the trial will take: from the most similar trial measured, else from the priors."""
-        wanted = shape(candidate)
+        wanted = self.space.speed_key(candidate)
         alike = [r.outcome.build_seconds for r in self.rows if r.outcome.failure is None and r.shape == wanted]
         if alike:
             return self._trial_seconds + max(alike)
@@ -66,10 +68,10 @@ class Knowledge:
         return self._trial_seconds + steps + e.engine_seconds.get(candidate.engine, e.other_engine_seconds)
 
     def measured_ratio(self, candidate: Candidate) -> float | None:
-        """The ratio of the same passes on the same engine at other settings, unrepaired (a calibration method does
-        not change the speed); None where none was measured.
+        """The ratio of the same passes on the same engine, unrepaired, at other settings that do not change the speed
+        (a calibration method does not); None where none was measured.
         """
-        wanted = shape(candidate)
+        wanted = self.space.speed_key(candidate)
         found = [r.ratio for r in self.rows if r.ratio is not None and r.shape == wanted and not r.repair]
         return median(found) if found else None
 
@@ -137,8 +139,3 @@ class Knowledge:
 def names(steps: Sequence[Step]) -> tuple[str, ...]:
     """The passes, without their settings."""
     return tuple(s.name for s in steps)
-
-
-def shape(candidate: Candidate) -> tuple[str, tuple[str, ...]]:
-    """What decides the speed: the engine and the passes, without their settings."""
-    return candidate.engine, names(candidate.steps)

@@ -54,7 +54,7 @@ class Space:
         found: dict[str, Candidate] = {self.original.key: self.original}
         for steps, form, traits in sorted(self._products(), key=lambda p: len(p[0])):
             for engine in self.engines:
-                if not engine.why_not and not engine.reads(form, traits):
+                if not engine.why_not and not engine.reads(form, traits) and self._profits(engine.name, steps):
                     candidate = Candidate(steps, engine.name)
                     found.setdefault(candidate.key, candidate)
         return tuple(found.values())
@@ -83,6 +83,14 @@ class Space:
                 raise ValueError(f"{step.name} {self.offer(step).takes.refusal(*state)}")
             state = after
         return state
+
+    def speed_key(self, candidate: Candidate) -> tuple[str, tuple[str, ...]]:
+        """What decides the speed: the engine, and the passes with those of their settings that it profits from."""
+        words = []
+        for step in candidate.steps:
+            own = self.offer(step).own_settings(step)
+            words.append(Step(step.name, {name: step.params[name] for name in own}).label)
+        return candidate.engine, tuple(words)
 
     def refusal(self, candidate: Candidate) -> str:
         """Why ``candidate`` cannot be built here; "" where it can."""
@@ -127,6 +135,10 @@ class Space:
         steps = list(candidate.steps)
         steps[index] = Step(step.name, params)
         return replace(candidate, steps=tuple(steps))
+
+    def _profits(self, engine: str, steps: tuple[Step, ...]) -> bool:
+        """False where a setting is there for another engine."""
+        return all(wanted == engine for step in steps for wanted in self.offer(step).own_settings(step).values())
 
     def _repairable(self, candidate: Candidate) -> int | None:
         found = [i for i, s in enumerate(candidate.steps) if self.offer(s).repair]

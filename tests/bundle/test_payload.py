@@ -37,6 +37,18 @@ def test_metadata_and_doc_strings_of_an_onnx_graph_stay_at_home(tmp_path: Path) 
     assert np.array_equal(one, other)
 
 
+def test_only_metadata_that_an_engine_obeys_travels(tmp_path: Path) -> None:
+    model = onnx_model(tmp_path / "product", note="/home/ada/nets/net.py, line 3")
+    proto = onnx.load(model.payload)
+    for key, value in (("speedwell.row_levels", "127"), ("speedwell.row_levels", "/home/ada"), ("other", "127")):
+        proto.metadata_props.add(key=key, value=value)
+    onnx.save(proto, model.payload)
+    (tmp_path / "model").mkdir()
+    write_payload(model, tmp_path / "model")
+    left = onnx.load(tmp_path / "model" / "model.onnx").metadata_props
+    assert [(p.key, p.value) for p in left] == [("speedwell.row_levels", "127")]
+
+
 def test_external_weights_travel_under_a_fixed_name(tmp_path: Path) -> None:
     model = onnx_model(tmp_path / "product")
     proto = onnx.load(model.payload)

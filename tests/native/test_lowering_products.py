@@ -151,7 +151,7 @@ def test_bytes_of_a_known_scale_need_no_quantizer(tmp_path: Path) -> None:
     assert found.error < EXACT
 
 
-def test_row_levels_are_255_or_127() -> None:
+def test_row_levels_are_255_127_or_left_to_the_file() -> None:
     with pytest.raises(UsageError, match="row_levels is 200"):
         LowerOptions(row_levels=200)
 

@@ -20,6 +20,8 @@ __all__ = ["write_payload"]
 
 _ONNX_DATA = "model.onnx.data"
 _CONFIG = "config.json"
+KEPT = (("speedwell.row_levels", "127"),)
+"""Metadata that an engine obeys (passes/quantize/sums.py)."""
 
 
 def write_payload(model: Model, folder: Path) -> None:
@@ -51,7 +53,10 @@ def _write_onnx(payload: Path, folder: Path) -> None:
 
 
 def _strip(proto: Any) -> set[str]:
-    """Clear metadata and doc strings everywhere; returns the external files named, renamed to the bundle's own."""
+    """Clear metadata and doc strings everywhere; returns the external files named, renamed to the bundle's own.
+
+    What changes the answers stays: the pairs of ``KEPT``, word for word, so that nothing else can travel with them.
+    """
     from google.protobuf.message import Message
 
     external: set[str] = set()
@@ -69,7 +74,10 @@ def _strip(proto: Any) -> set[str]:
                 for inner in value if isinstance(value, Iterable) else (value,):
                     walk(inner)
 
+    kept = [(p.key, p.value) for p in proto.metadata_props if (p.key, p.value) in KEPT]
     walk(proto)
+    for key, value in kept:
+        proto.metadata_props.add(key=key, value=value)
     return external
 
 

@@ -73,12 +73,13 @@ class Operator:
 
 
 class Graph:
-    """Operators between ``inputs`` and ``outputs`` (name, value)."""
+    """Operators between ``inputs`` and ``outputs`` (name, value). ``metadata``: of the file it was read from."""
 
     def __init__(self) -> None:
         self.inputs: list[Value] = []
         self.outputs: list[tuple[str, Value]] = []
         self.operators: list[Operator] = []
+        self.metadata: dict[str, str] = {}
         self._names: set[str] = set()
 
     def value(self, name: str, dtype: str = "", shape: Shape | None = None) -> Value:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..core.errors import UsageError
+from ..core.errors import EngineError, UsageError
 from . import (
     accumulation,
     attention,
@@ -44,22 +44,26 @@ from .shapes import infer_all
 from .widening import Widening, shares_by_length, widenings
 from .write import write_plan
 
-__all__ = ["LowerOptions", "PlanFacts", "lower", "rewrites"]
+__all__ = ["ROW_LEVELS", "LowerOptions", "PlanFacts", "lower", "rewrites"]
+
+ROW_LEVELS = "speedwell.row_levels"
+"""What an ONNX file says of 7 bits at run time, which no standard operator can; ``quantize_dynamic`` writes it."""
+LEVELS = (127, 255)
 
 
 @dataclass(frozen=True)
 class LowerOptions:
     """``row_levels``: the largest step of a row that is quantized at run time, 255 (8 bits) or 127 (7 bits, which lets
-    sums stay in 16 bits longer). ``runs``: plan how far sums may go in 16 bits, which takes seconds and which only
-    CPUs with AVX2 and no VNNI read (runs.py).
+    sums stay in 16 bits longer); 0 for what the file asks for in its metadata (``ROW_LEVELS``), else 255. ``runs``:
+    plan how far sums may go in 16 bits, which takes seconds and which only CPUs with AVX2 and no VNNI read (runs.py).
     """
 
-    row_levels: int = 255
+    row_levels: int = 0
     runs: bool = True
 
     def __post_init__(self) -> None:
-        if self.row_levels not in (127, 255):
-            raise UsageError(f"row_levels is {self.row_levels}", "It is 255 or 127.")
+        if self.row_levels not in (0, *LEVELS):
+            raise UsageError(f"row_levels is {self.row_levels}", "It is 255, 127, or 0 for what the file asks for.")
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class PlanFacts:
 
 def rewrites(options: LowerOptions) -> tuple[tuple[str, Callable[[Graph], int]], ...]:
     """Name and rewrite, in the order they run; what nobody reads any more goes after each."""
-    rows = options.row_levels
+    rows = options.row_levels or LEVELS[-1]
     last = (("accumulation", accumulation.rewrite),) if options.runs else ()
     return (
         ("constants", constants.rewrite),
@@ -120,11 +124,11 @@ def lower(onnx_path: Path, folder: Path, options: LowerOptions = LowerOptions())
     """Write the plan of the ONNX file at ``onnx_path`` into ``folder`` (plan.json and weights.safetensors).
 
     Raises ``UnsupportedError`` ("unsupported: names") for what the executor does not have, ``EngineError`` where the
-    file is not sound ONNX, ``OutputError`` where the folder cannot be written.
+    file is not sound ONNX or asks for levels that there are not, ``OutputError`` where the folder cannot be written.
     """
     graph = read(onnx_path)
     found: Counter[str] = Counter()
-    for name, rewrite in rewrites(options):
+    for name, rewrite in rewrites(_asked(options, graph.metadata)):
         found[name] += rewrite(graph)
         dead.rewrite(graph)
     require_supported(graph, kinds())
@@ -134,3 +138,13 @@ def lower(onnx_path: Path, folder: Path, options: LowerOptions = LowerOptions())
     kinds_found = Counter(operator.kind for operator in plan.operators)
     products = widenings(plan, lambda names: {name: tensors[name] for name in names})
     return PlanFacts(kinds_found, size, {k: n for k, n in found.items() if n}, products)
+
+
+def _asked(options: LowerOptions, metadata: Mapping[str, str]) -> LowerOptions:
+    """``options`` with what the file asks for. Raises ``EngineError`` where it asks for what there is not."""
+    said = metadata.get(ROW_LEVELS)
+    if options.row_levels or said is None:
+        return options
+    if said not in map(str, LEVELS):
+        raise EngineError(f"the file's metadata says {ROW_LEVELS} = {said[:40]!r}", "It is 127 or 255.")
+    return replace(options, row_levels=int(said))

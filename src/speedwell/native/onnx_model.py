@@ -29,10 +29,13 @@ SMALL = 1024
 
 @dataclass(frozen=True, eq=False)
 class OnnxModel:
-    """``proto``: one flat graph of the default domain, its types inferred. ``weights``: the large constants by name."""
+    """``proto``: one flat graph of the default domain, its types inferred. ``weights``: the large constants by name.
+    ``metadata``: the file's own.
+    """
 
     proto: onnx.ModelProto
     weights: dict[str, np.ndarray]
+    metadata: dict[str, str]
 
 
 def open_onnx(path: Path) -> OnnxModel:
@@ -44,6 +47,7 @@ def open_onnx(path: Path) -> OnnxModel:
         proto = onnx.load(path)
     except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
         raise EngineError(f"cannot read {path} as ONNX: {error}", "Export the model again.") from error
+    metadata = {entry.key: entry.value for entry in proto.metadata_props}
     try:
         weights = _set_apart(proto)
         proto = _raised(_inlined(proto))
@@ -52,7 +56,7 @@ def open_onnx(path: Path) -> OnnxModel:
         proto = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     except (RuntimeError, ValueError, TypeError) as error:  # onnx's own words for an inconsistent graph
         raise EngineError(f"onnx finds a fault in {path}: {error}", "Export the model again.") from error
-    return OnnxModel(proto, weights)
+    return OnnxModel(proto, weights, metadata)
 
 
 def _set_apart(proto: onnx.ModelProto) -> dict[str, np.ndarray]:

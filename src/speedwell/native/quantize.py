@@ -1,7 +1,9 @@
 """QuantizeLinear and DequantizeLinear with one scale for the whole tensor become ``quantize`` and ``dequantize``.
 
 Signed activations become unsigned ones with a zero point 128 higher: the same steps, and the bytes that the products
-read. Weights and biases (DequantizeLinear of a constant) are left for the products.
+read. A Clip before a QuantizeLinear becomes its ``low`` and ``high``: rounding is monotone, so to cut the steps is to
+cut the floats, and a range that the graph itself promises lets sums stay in 16 bits longer (runs.py). Weights and
+biases (DequantizeLinear of a constant) are left for the products.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Graph, Operator, Value, is_kind, uniform
+from .graph import Graph, Operator, Value, is_kind, scalar, uniform
 
 __all__ = ["MOVES", "rewrite", "steps_before", "steps_of"]
 
@@ -43,7 +45,9 @@ def steps_before(dequantize: Operator) -> dict[str, Any]:
         value = value.maker.inputs[0]
     if value is not None and is_kind(value.maker, "quantize") and value.maker is not None:
         low, high = value.maker.attributes["low"], value.maker.attributes["high"]
-    return {"scale": dequantize.attributes["scale"], "zero": dequantize.attributes["zero"], "low": low, "high": high}
+    zero = dequantize.attributes["zero"]
+    # whoever reads with another zero point than was written with may not even have it among the steps
+    return {"scale": dequantize.attributes["scale"], "zero": zero, "low": min(low, zero), "high": max(high, zero)}
 
 
 def _setting(operator: Operator, dtype: str) -> tuple[float, int] | None:
@@ -72,7 +76,8 @@ def _quantize(graph: Graph, operator: Operator) -> bool:
             if reader.kind != "DequantizeLinear":
                 reader.output.dtype = "uint8"
     scale, zero = setting
-    attributes = {"scale": scale, "zero": zero + shift, "low": 0, "high": 255}
+    x, low, high = _clipped(x, scale, zero + shift)
+    attributes = {"scale": scale, "zero": zero + shift, "low": low, "high": high}
     made = graph.add("quantize", [x], attributes, near=operator, like=old).output
     made.dtype = "uint8"
     graph.replace(old, made)
@@ -82,6 +87,30 @@ def _quantize(graph: Graph, operator: Operator) -> bool:
             if reader.kind == "DequantizeLinear":
                 _dequantize(graph, reader, shift)
     return True
+
+
+def _clipped(x: Value, scale: float, zero: int) -> tuple[Value, int, int]:
+    """What a Clip that makes ``x`` reads, and the lowest and highest step that it leaves; ``x`` itself and 0..255 where
+    nothing is to be gained, or where zero would not be a step (which no plan can say).
+    """
+    clip = x.maker
+    if clip is None or clip.kind != "Clip" or clip.inputs[0] is None:
+        return x, 0, 255
+    ends = [_step(clip.input(i), scale, zero, rest) for i, rest in ((1, 0), (2, 255))]
+    low, high = ends
+    if low is None or high is None or not low <= zero <= high or high == 0:
+        return x, 0, 255
+    return clip.inputs[0], low, high
+
+
+def _step(limit: Value | None, scale: float, zero: int, missing: int) -> int | None:
+    """The step of a Clip's limit, as QuantizeLinear rounds it; None where it is not one known number."""
+    if limit is None:
+        return missing
+    number = scalar(limit)
+    if number is None or np.isnan(number):
+        return None
+    return int(np.clip(np.rint(np.float32(number) / np.float32(scale)) + zero, 0, 255))
 
 
 def _signed_readers(value: Value) -> list[Operator] | None:

@@ -24,6 +24,7 @@ def read(path: Path) -> Graph:
     """The graph of the ONNX file at ``path``. Errors: as ``open_onnx``'s."""
     model = open_onnx(path)
     proto, graph, values = model.proto.graph, Graph(), {}
+    graph.metadata = model.metadata
     arrays = model.weights | {t.name: _array(t) for t in proto.initializer}
     for info in proto.input:
         if info.name not in arrays:

@@ -16,13 +16,14 @@ tensor, the stem's output, set the limit (keep.py); what equalization does for t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..graph import constant
-from .clipping import steps
+from .bound import bound_scale, output_db
+from .clipping import LEVELS, steps
 from .coverage import weight_axis
 from .moments import Moments
 from .rounding import round_compensated
@@ -36,11 +37,15 @@ __all__ = ["Weight", "corrected"]
 
 @dataclass(frozen=True, eq=False)
 class Weight:
-    """``quantized`` int8 of the weight's shape, ``scale`` float32 [channels], ``bias`` float64 [channels] or None."""
+    """``quantized`` int8 of the weight's shape, ``scale`` float32 [channels], ``bias`` float64 [channels] or None.
+
+    ``output_db``: where the weight keeps a bound (bound.py), signal over noise of its product without it and with it.
+    """
 
     quantized: np.ndarray
     scale: np.ndarray
     bias: np.ndarray | None
+    output_db: tuple[float, float] | None = None
 
 
 def corrected(
@@ -49,19 +54,45 @@ def corrected(
     ranges: Mapping[str, tuple[float, float]],
     bits: int,
     moments: Mapping[str, Moments],
+    levels: int = LEVELS,
+    run: int = 0,
 ) -> Mapping[str, Weight]:
-    """Operator name -> its weight. One without moments (no data reached it) is rounded plainly."""
-    return {name: _corrected(graph.graph.node(name), ranges, bits, moments.get(name)) for name in names}
+    """Operator name -> its weight. One without moments (no data reached it) is rounded plainly.
+
+    ``levels``: of the activations, 255 or 127. ``run``: quads that a sum in 16 bits should hold (bound.py); 0: no such
+    bound.
+    """
+    made = {}
+    for name in names:
+        node, known = graph.graph.node(name), moments.get(name)
+        made[name] = _corrected(node, ranges, bits, known, levels, run)
+        if run:
+            plain = _corrected(node, ranges, bits, known, levels, 0)
+            made[name] = replace(
+                made[name], output_db=(_output_db(node, plain, known), _output_db(node, made[name], known))
+            )
+    return made
 
 
-def _corrected(node: ir.Node, ranges: Mapping[str, tuple[float, float]], bits: int, moments: Moments | None) -> Weight:
+def _corrected(
+    node: ir.Node,
+    ranges: Mapping[str, tuple[float, float]],
+    bits: int,
+    moments: Moments | None,
+    levels: int,
+    run: int,
+) -> Weight:
     weight, source = constant(node.inputs[1]), node.inputs[0]
     assert weight is not None
     assert source is not None
     axis = weight_axis(node)
     bias = constant(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] is not None else None
     flat = None if bias is None else bias.reshape(-1).astype(np.float64)
-    least = None if flat is None else least_scale(flat, float(steps(*ranges[str(source.name)])[0]))
+    least = np.zeros(weight.shape[axis])
+    if flat is not None:
+        least = least_scale(flat, float(steps(*ranges[str(source.name)], levels)[0]))
+    if run:
+        least = np.maximum(least, bound_scale(_matrix(weight, axis, 1)[0], levels, run))
     quantized, scale = quantize_weight(weight, axis, bits, least)
     if moments is None:
         return Weight(quantized, scale, flat)
@@ -78,6 +109,16 @@ def _corrected(node: ir.Node, ranges: Mapping[str, tuple[float, float]], bits: i
         lost -= (after * step[:, :, None] @ moments.rounded_mean[:, :, None])[..., 0]
         flat = flat + lost.reshape(-1)
     return Weight(quantized, scale, flat)
+
+
+def _output_db(node: ir.Node, made: Weight, moments: Moments | None) -> float:
+    weight, axis = constant(node.inputs[1]), weight_axis(node)
+    assert weight is not None
+    groups = 1 if moments is None else len(moments.mean)
+    moment = None if moments is None else moments.second if made.bias is None else moments.covariance
+    return output_db(
+        _matrix(weight, axis, groups), _matrix(made.quantized, axis, groups), made.scale.reshape(groups, -1), moment
+    )
 
 
 def _matrix(weight: np.ndarray, axis: int, groups: int) -> np.ndarray:

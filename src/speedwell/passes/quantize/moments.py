@@ -57,7 +57,8 @@ class Moments:
 class _Sum:
     """Moments as they add up."""
 
-    def __init__(self) -> None:
+    def __init__(self, levels: int = LEVELS) -> None:
+        self.levels = levels
         self.count = 0
         self.plain: np.ndarray | float = 0.0
         self.rounded: np.ndarray | float = 0.0
@@ -66,8 +67,8 @@ class _Sum:
 
     def add(self, columns: np.ndarray, limits: tuple[float, float]) -> None:
         """``columns`` float32 [groups, n, columns]."""
-        scale, zero = steps(*limits)
-        quantized = ((np.clip(np.rint(columns / scale) + zero, 0, LEVELS) - zero) * scale).astype(np.float32)
+        scale, zero = steps(*limits, self.levels)
+        quantized = ((np.clip(np.rint(columns / scale) + zero, 0, self.levels) - zero) * scale).astype(np.float32)
         self.count += columns.shape[1]
         self.plain = self.plain + columns.sum(1, dtype=np.float64)
         self.rounded = self.rounded + quantized.sum(1, dtype=np.float64)
@@ -93,7 +94,11 @@ class _Sum:
 
 
 def input_moments(
-    graph: ir.Model, names: Sequence[str], ranges: Mapping[str, tuple[float, float]], context: Context
+    graph: ir.Model,
+    names: Sequence[str],
+    ranges: Mapping[str, tuple[float, float]],
+    context: Context,
+    levels: int = LEVELS,
 ) -> Mapping[str, Moments]:
     """Operator name -> its moments; ``ranges`` covers every operator's input. Reads ``SAMPLES`` samples once.
 
@@ -103,7 +108,7 @@ def input_moments(
     keys = {name: (str(node.inputs[0].name), _geometry(node)) for name, node in nodes.items() if node.inputs[0]}
     sources = sorted({source for source, _ in keys.values()})
     rng = np.random.default_rng(context.seed)
-    sums = {key: _Sum() for key in keys.values()}
+    sums = {key: _Sum(levels) for key in keys.values()}
     run = run_of(graph, sources, context, "moments")
     for batch in calibration_batches(context, SAMPLES):
         values = run(batch)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..graph import constant, initializer, insert_node_before, is_op
-from .clipping import steps
+from .clipping import LEVELS, steps
 from .corrected import Weight, corrected
 from .coverage import Coverage, weight_axis
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-__all__ = ["insert_pairs"]
+__all__ = ["clip_limits", "insert_pairs"]
 
 
 def insert_pairs(
@@ -24,15 +24,17 @@ def insert_pairs(
     ranges: Mapping[str, tuple[float, float]],
     weight_bits: int,
     weights: Mapping[str, Weight] | None = None,
+    levels: int = LEVELS,
 ) -> None:
     """Quantize ``plan``'s tensors, weights and biases in place. ``ranges``: tensor name -> (low, high).
 
     ``weights``: those of corrected.py, for each weighted node and of ``weight_bits``; without them plain rounding.
+    ``levels``: 255, or 127 for activations of 7 bits: a Clip before each QuantizeLinear then says so in the graph.
     """
     if weights is None:
-        weights = corrected(model, plan.weighted, ranges, weight_bits, {})
+        weights = corrected(model, plan.weighted, ranges, weight_bits, {}, levels)
     values = {v.name: v for v in model.graph.inputs} | {v.name: v for n in model.graph for v in n.outputs}
-    settings = {name: steps(*ranges[source]) for name, source in plan.tensors.items()}
+    settings = {name: steps(*ranges[source], levels) for name, source in plan.tensors.items()}
     nodes = {str(n.name): n for n in model.graph}
     for name in plan.weighted:
         node = nodes[name]
@@ -44,10 +46,19 @@ def insert_pairs(
         key = (float(scale), int(zero))
         if key not in shared:
             shared[key] = (initializer(model, f"{name}_scale", scale), initializer(model, f"{name}_zero", zero))
-        _pair(model, values[name], *shared[key], plan)
+        _pair(model, values[name], *shared[key], plan, levels)
 
 
-def _pair(model: ir.Model, value: ir.Value, scale: ir.Value, zero: ir.Value, plan: Coverage) -> None:
+def clip_limits(scale: np.float32, zero: np.uint8, levels: int) -> tuple[np.float32, np.float32]:
+    """What 0 and ``levels`` stand for: a Clip to these before a QuantizeLinear keeps its bytes in 0..``levels``.
+
+    Exactly so in every engine: rounding is monotone, and the limits over the scale lie within a rounding error of
+    whole numbers.
+    """
+    return np.float32(-float(zero) * float(scale)), np.float32((levels - float(zero)) * float(scale))
+
+
+def _pair(model: ir.Model, value: ir.Value, scale: ir.Value, zero: ir.Value, plan: Coverage, levels: int) -> None:
     """value -> QuantizeLinear -> DequantizeLinear -> its readers (all of them where an int8 operator makes it)."""
     readers = [
         u
@@ -59,13 +70,18 @@ def _pair(model: ir.Model, value: ir.Value, scale: ir.Value, zero: ir.Value, pla
     name = value.name
     first = next((n for n in model.graph if any(u.node is n for u in readers)), None)
     anchor = first if first is not None else next(reversed(model.graph))
-    quantize = insert_node_before(anchor, "QuantizeLinear", [value, scale, zero], name=f"{name}_quantize")
+    made, source = [], value
+    if levels < LEVELS:
+        made.append(_clip(model, anchor, value, (scale, zero), levels))
+        source = made[0].outputs[0]
+    quantize = insert_node_before(anchor, "QuantizeLinear", [source, scale, zero], name=f"{name}_quantize")
     dequantize = insert_node_before(
         anchor, "DequantizeLinear", [quantize.outputs[0], scale, zero], name=f"{name}_dequantize"
     )
     if first is None:  # only an output of the network reads it
-        model.graph.remove([quantize, dequantize])
-        model.graph.extend([quantize, dequantize])
+        made += [quantize, dequantize]
+        model.graph.remove(made)
+        model.graph.extend(made)
     out = dequantize.outputs[0]
     quantize.outputs[0].name, out.name = f"{name}_quantized", f"{name}_dequantized"
     out.shape, out.type = value.shape, value.type
@@ -79,6 +95,22 @@ def _pair(model: ir.Model, value: ir.Value, scale: ir.Value, zero: ir.Value, pla
         outputs = model.graph.outputs
         outputs[list(outputs).index(value)] = out
         value.name, out.name = f"{name}_float", name
+
+
+def _clip(
+    model: ir.Model, anchor: ir.Node, value: ir.Value, setting: tuple[ir.Value, ir.Value], levels: int
+) -> ir.Node:
+    scale, zero = (constant(v) for v in setting)
+    assert scale is not None
+    assert zero is not None
+    limits = clip_limits(np.float32(scale), np.uint8(zero), levels)
+    parts = [
+        initializer(model, f"{value.name}_{end}", limit) for end, limit in zip(("low", "high"), limits, strict=True)
+    ]
+    clip = insert_node_before(anchor, "Clip", [value, *parts], name=f"{value.name}_clip")
+    clip.outputs[0].name = f"{value.name}_clipped"
+    clip.outputs[0].shape, clip.outputs[0].type = value.shape, value.type
+    return clip
 
 
 def _float_channels(node: ir.Node) -> int:

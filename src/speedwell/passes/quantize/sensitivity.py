@@ -16,9 +16,10 @@ from ...core import BATCH, Arrays, Context, Model, bytes_digest
 from ..closeness import sqnr_db
 from ..graph import initializer, insert_before, replace_output
 from ..reference import session
-from .clipping import steps
+from .clipping import LEVELS, steps
 from .corrected import Weight, corrected
 from .coverage import coverage, weight_axis
+from .qdq import clip_limits
 from .ranges import calibration_batches, calibration_digest
 
 if TYPE_CHECKING:
@@ -37,26 +38,33 @@ def ranking(
     weight_bits: int,
     context: Context,
     weights: Mapping[str, Weight] | None = None,
+    levels: int = LEVELS,
 ) -> Mapping[str, float]:
     """Operator name -> SQNR in dB of the network's outputs with only it quantized (lowest = most sensitive).
 
     Deterministic; kept in scratch. ``graph`` is ``model``'s; ``ranges`` covers every operator's input; ``weights`` are
-    those of corrected.py, without them the weights are rounded plainly.
+    those of corrected.py, without them the weights are rounded plainly. ``levels``: of the activations, 255 or 127.
     """
-    described = [model.digest, calibration_digest(context), str(weight_bits), json.dumps(ranges, sort_keys=True)]
+    described = [
+        model.digest,
+        calibration_digest(context),
+        str(weight_bits),
+        str(levels),
+        json.dumps(ranges, sort_keys=True),
+    ]
     described.append("plain" if weights is None else "corrected")
     store = context.scratch / f"sensitivity-{bytes_digest('|'.join(described).encode())[:32]}.json"
     if store.exists():
         kept: dict[str, float] = json.loads(store.read_text())
         return kept
     names = coverage(graph).weighted
-    rounded = corrected(graph, names, ranges, weight_bits, {}) if weights is None else weights
+    rounded = corrected(graph, names, ranges, weight_bits, {}, levels) if weights is None else weights
     switched = graph.clone()
     for name in names:
         # by the graph's own name of the input: a switch before it may have put another tensor there
         source = graph.graph.node(name).inputs[0]
         assert source is not None
-        _switch(switched, name, ranges[str(source.name)], rounded[name])
+        _switch(switched, name, ranges[str(source.name)], rounded[name], levels)
     found = _measure(switched, names, model, context)
     store.parent.mkdir(parents=True, exist_ok=True)
     store.write_text(json.dumps(found))
@@ -104,7 +112,7 @@ def _feeds(context: Context, model: Model) -> list[Arrays]:
     return [{n: np.ascontiguousarray(np.concatenate([p[n] for p in g])) for n in names} for g in groups.values()]
 
 
-def _switch(model: ir.Model, name: str, limits: tuple[float, float], rounded_weight: Weight) -> None:
+def _switch(model: ir.Model, name: str, limits: tuple[float, float], rounded_weight: Weight, levels: int) -> None:
     """Put the node and its quantized twin into the branches of an If, with a boolean network input to choose.
 
     Branches, so that each multiplies with a constant weight, which engines pack beforehand: a selected weight would
@@ -117,7 +125,8 @@ def _switch(model: ir.Model, name: str, limits: tuple[float, float], rounded_wei
     assert source is not None
     gate = ir.Value(name=_gate(name), shape=ir.Shape([]), type=ir.TensorType(ir.DataType.BOOL))
     model.graph.inputs.append(gate)
-    scale, zero = steps(*limits)
+    scale, zero = steps(*limits, levels)
+    ends = [initializer(model, f"{name}_{i}", end) for i, end in enumerate(clip_limits(scale, zero, levels))]
     parts = [initializer(model, f"{name}_s", np.asarray(scale)), initializer(model, f"{name}_z", np.asarray(zero))]
     axis = weight_axis(node)
     q, s = rounded_weight.quantized, rounded_weight.scale
@@ -127,12 +136,13 @@ def _switch(model: ir.Model, name: str, limits: tuple[float, float], rounded_wei
     if rounded_weight.bias is not None:
         moved = [initializer(model, f"{name}_bq", rounded_weight.bias.astype(np.float32))]
     attributes = list(node.attributes.values())
-    down = ir.node("QuantizeLinear", [source, *parts], name=f"{name}_q")
+    clip = ir.node("Clip", [source, *ends], name=f"{name}_clip")
+    down = ir.node("QuantizeLinear", [clip.outputs[0], *parts], name=f"{name}_q")
     up = ir.node("DequantizeLinear", [down.outputs[0], *parts], name=f"{name}_dq")
     rounded = ir.Node("", node.op_type, [up.outputs[0], initializer(model, f"{name}_wq", back), *moved], attributes)
     plain = ir.Node("", node.op_type, [source, node.inputs[1], *rest], attributes)
     branches = {}
-    for branch, nodes in (("then_branch", [down, up, rounded]), ("else_branch", [plain])):
+    for branch, nodes in (("then_branch", [clip, down, up, rounded]), ("else_branch", [plain])):
         result = nodes[-1].outputs[0]
         result.name, result.type, result.shape = f"{name}_{branch}", out.type, out.shape
         branches[branch] = ir.Graph([], [result], nodes=nodes, name=f"{name}_{branch}")

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "ops/operator.h"
+#include "plan/reach.h"
 
 namespace speedwell {
 
@@ -86,10 +87,12 @@ Plan::Plan(const std::string& text, std::shared_ptr<const Weights> from) : weigh
   }
   for (const Json& entry : json["outputs"].array())
     outputs.push_back({entry["name"].string(), made.read(entry["value"].integer())});
-  if (unknown.empty()) return;
-  std::string names;
-  for (const std::string& kind : unknown) names += (names.empty() ? "" : ", ") + kind;
-  throw Error(Fault::unsupported, "unsupported: " + names);
+  if (!unknown.empty()) {
+    std::string names;
+    for (const std::string& kind : unknown) names += (names.empty() ? "" : ", ") + kind;
+    throw Error(Fault::unsupported, "unsupported: " + names);
+  }
+  require_reach(*this);
 }
 
 }  // namespace speedwell

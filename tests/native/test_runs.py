@@ -11,6 +11,7 @@ from speedwell.core.errors import PlanError
 from speedwell.native import supported_isas
 from speedwell.native.runs import PANEL, plan_runs
 
+from .plans import Step, run_steps
 from .product_plans import UNIT, product, sums
 
 ISAS = supported_isas()
@@ -125,3 +126,41 @@ def test_a_plan_whose_runs_are_not_proven_is_refused(tmp_path, what):
     runs = type("Claimed", (), {"order": order, "lengths": lengths})()
     with pytest.raises(PlanError, match=r"run|order|permutation|lengths|saturate"):
         product(tmp_path, a, weight, isa="avx2", runs=runs, input=UNIT)
+
+
+def chained(made: dict, claim: int, between: str = "") -> None:
+    """A plan whose product claims that bytes stay up to ``claim``, opened; ``made``: who makes them."""
+    steps = [Step(made["kind"], ["x", *made.get("more", [])], ["q"], made["attributes"])]
+    if between:
+        steps.append(Step(between, ["q"], ["moved"], {"perm": [0, 1]} if between == "Transpose" else {}))
+    read = steps[-1].outputs[0]
+    steps.append(
+        Step("gemm_int8", [read, "w", "s"], ["y"], {"input": {"scale": 1.0, "zero": 0, "low": 0, "high": claim}})
+    )
+    weight = normal_weights(16, 16)
+    held = {"w": weight, "s": np.ones(16, np.float32)}
+    run_steps(steps, {"x": np.zeros((2, 16), np.float32)}, held, ["y"])
+
+
+QUANTIZE = {"kind": "quantize", "attributes": {"scale": 1.0, "zero": 0, "low": 0, "high": 200}}
+PRODUCT = {
+    "kind": "gemm_int8",
+    "more": ["w", "s"],
+    "attributes": {"input": {"rows": 255}, "out": QUANTIZE["attributes"]},
+}
+
+
+@pytest.mark.parametrize("made", [QUANTIZE, PRODUCT], ids=["quantize", "out"])
+@pytest.mark.parametrize("between", ["", "Identity", "Transpose"])
+def test_a_product_may_not_count_on_less_than_its_bytes_may_reach(made, between):
+    for claim in (200, 255):
+        chained(made, claim, between)
+    with pytest.raises(PlanError, match="counts on bytes up to 199, what it reads may reach 200"):
+        chained(made, 199, between)
+
+
+def test_bytes_of_no_known_quantization_may_reach_everything():
+    cast = {"kind": "Cast", "attributes": {"to": 2}}
+    chained(cast, 255)
+    with pytest.raises(PlanError, match="may reach 255"):
+        chained(cast, 127)

@@ -110,5 +110,8 @@ def test_sessions_opened_and_closed_leave_nothing_behind(case: Case, plan: Path,
     before = held()
     opened(opens)
     after = held()
-    assert after[0] - before[0] < GROWTH
+    if (
+        "ASAN_OPTIONS" not in os.environ
+    ):  # AddressSanitizer keeps what was freed for a while, and looks for leaks itself
+        assert after[0] - before[0] < GROWTH
     assert after[1:] == before[1:]

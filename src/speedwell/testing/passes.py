@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -27,6 +27,7 @@ __all__ = ["Case", "PassConformance", "answers", "case_of", "context_for"]
 
 SEQUENCE = 12
 CALIBRATION = 24
+REFUSED = "test_network_it_has_no_business_with_is_refused"
 CAPABLE = dataclasses.replace(Hardware.here(), flags=("avx2", "avx512f", "avx512_vnni", "avx512_bf16"))
 """A processor on which every pass applies, whatever this one is."""
 
@@ -87,6 +88,12 @@ class PassConformance:
     networks: ClassVar[Sequence[Network]] = NETWORKS
     refuses: ClassVar[frozenset[str]] = frozenset()
     sqnr_db: ClassVar[float] = 22.0
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """A suite that refuses nothing has no test of it: pytest would show it as skipped, as if something lacked."""
+        super().__init_subclass__(**more)
+        if not cls.refuses:
+            setattr(cls, REFUSED, None)
 
     @classmethod
     def pytest_generate_tests(cls, metafunc: pytest.Metafunc) -> None:

@@ -178,6 +178,10 @@ class PassConformance:
             assert step.name == case.apply.name
             assert type(case.apply)(**step.params).step == step
 
+    def test_engine_settings_are_parameters_of_this_pass(self) -> None:
+        for apply in self.passes:
+            assert set(type(apply).engine_settings) <= {field.name for field in dataclasses.fields(apply)}
+
     def test_wrong_form_is_refused(self, case: Case) -> None:
         other: Mapping[Form, Form] = {"torch": "onnx", "onnx": "torch"}
         wrong = dataclasses.replace(case.before, form=other[case.before.form])

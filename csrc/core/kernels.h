@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "attention/contract.h"
 #include "gemm/contract.h"
 #include "vector/contract.h"
 
@@ -15,6 +16,7 @@ namespace speedwell {
 struct Kernels {
   const char* isa;
 #define SPEEDWELL_KERNEL(name, arguments) void(*name) arguments;
+#include "attention/kernels.inc"
 #include "gemm/kernels.inc"
 #include "vector/kernels.inc"
 #undef SPEEDWELL_KERNEL

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <optional>
 
+#include "ops/attention_layout.h"
 #include "ops/layer.h"
 #include "ops/operand.h"
 #include "ops/quantization.h"
@@ -16,6 +17,24 @@ constexpr int64_t kMaxHeads = 65536;
 constexpr int64_t kMinRows = 64;      // of a head in one call: fewer would not pay for packing its keys again
 
 constexpr double kNanoseconds = 0.07; // of a product of q and k, with what follows it
+
+// From how many rows and keys on int8 is faster than float32, by benchmarks/native_attention.py at heads of 32 and 64:
+// with VNNI or AVX2 it wins from 48 to 64 positions on (1.1 to 1.4 at 64, 1.25 to 1.8 at 128); with AVX-512 and no VNNI,
+// whose float32 products are half as dear, from 128 on (1.0 to 1.2 there). Below that, bringing q, k and v to bytes costs
+// what the products save. The scalar kernels are there to compare with.
+int64_t positions_worth_int8(const char* isa) {
+  if (!std::strcmp(isa, "scalar")) return kAttentionInt8Keys + 1;
+  return std::strcmp(isa, "avx512") ? 64 : 128;
+}
+
+enum class Precision { float32, int8, fastest };
+
+Precision precision_named(const std::string& name) {
+  if (name == "float32") return Precision::float32;
+  if (name == "int8") return Precision::int8;
+  if (name == "fastest") return Precision::fastest;
+  throw Error(Fault::plan, "the precision \"" + name + "\" is none of float32, int8, fastest");
+}
 
 enum Input { kQ, kK, kV, kMask };
 
@@ -51,6 +70,8 @@ class Attention : public Operator {
       require(offset_[i] >= 0 && offset_[i] <= kMaxElements, Fault::plan, "an offset must not be negative");
     }
     nan_to_zero_ = said.boolean("nan_to_zero", false);
+    precision_ = precision_named(said.string("precision", "float32"));
+    worth_int8_ = positions_worth_int8(recipe.kernels.isa);
     if (const Json* out = said.find("out")) out_ = Quantization::read(*out);
   }
 
@@ -64,7 +85,9 @@ class Attention : public Operator {
     const Shape &q = binding.input(kQ).shape, &k = binding.input(kK).shape, &v = binding.input(kV).shape;
     require(q[0] == k[0] && k[0] == v[0], Fault::input, "q, k and v are not of one batch size");
     require(k[1] == v[1], Fault::input, "not as many values as keys");
-    int64_t floats = attention_scratch(k[1], d_);
+    require(precision_ != Precision::int8 || k[1] <= kAttentionInt8Keys, Fault::unsupported,
+            "attention in int8 over more than 65,536 keys");
+    int64_t floats = packed_floats(q[1], k[1]);
     if (binding.input(kMask).present) {
       const Shape& mask = operand(binding, kMask, kFloat).shape;
       const Shape full{q[0], heads_, q[1], k[1]};
@@ -96,7 +119,9 @@ class Attention : public Operator {
     const double products = static_cast<double>(rows / cuts) * static_cast<double>(keys * d_);
     const RowChunks chunks(all * cuts, products * kNanoseconds + 100.0, run.pool.threads());
     const int64_t spread = mask && steps.spread ? rows * keys : 0;
-    const int64_t packed = attention_scratch(keys, d_), own = in_lines(packed + spread + (out_ ? rows * d_ : 0));
+    const bool int8 = in_int8(rows, keys);
+    const AttentionInt8Layout layout = int8 ? attention_int8_layout(keys, d_) : AttentionInt8Layout{};
+    const int64_t packed = packed_floats(rows, keys), own = in_lines(packed + spread + (out_ ? rows * d_ : 0));
     run.pool.parallel(chunks.count(), [&](int64_t chunk, int thread) {
       float* scratch = reinterpret_cast<float*>(run.scratch) + thread * own;
       for (int64_t piece = chunks.begin(chunk); piece < chunks.end(chunk); ++piece) {
@@ -112,18 +137,32 @@ class Attention : public Operator {
           added = to;
           mask_step = keys;
         }
-        some_rows(run, {sample, head, first, last - first}, added, mask_step, scratch, scratch + packed + spread);
+        AttentionHead work{};
+        work.mask = added;
+        work.mask_step = mask_step;
+        work.rows = last - first;
+        work.scratch = scratch;
+        work.layout = int8 ? &layout : nullptr;
+        some_rows(run, {sample, head, first}, work, scratch + packed + spread);
       }
     });
   }
 
  private:
   struct Piece {
-    int64_t sample, head, first, rows;
+    int64_t sample, head, first;
   };
 
-  void some_rows(const Run& run, const Piece& piece, const float* mask, int64_t mask_step, float* scratch,
-                 float* results) const {
+  bool in_int8(int64_t rows, int64_t keys) const {
+    if (precision_ != Precision::fastest) return precision_ == Precision::int8;
+    return std::min(rows, keys) >= worth_int8_ && keys <= kAttentionInt8Keys;
+  }
+
+  int64_t packed_floats(int64_t rows, int64_t keys) const {
+    return in_int8(rows, keys) ? attention_int8_layout(keys, d_).whole : attention_scratch(keys, d_);
+  }
+
+  void some_rows(const Run& run, const Piece& piece, AttentionHead& work, float* results) const {
     const float* from[3];
     int64_t step[3];
     for (int i = 0; i < 3; ++i) {
@@ -132,20 +171,33 @@ class Attention : public Operator {
       const int64_t row = piece.sample * shape[1] + (i == kQ ? piece.first : 0);
       from[i] = run.in[i].as<float>() + row * step[i] + offset_[i] + piece.head * d_;
     }
-    const int64_t wide = heads_ * d_, keys = run.in[kK].shape[1];
+    const int64_t wide = heads_ * d_;
     const int64_t at = (piece.sample * run.in[kQ].shape[1] + piece.first) * wide + piece.head * d_;
-    float* to = out_ ? results : run.out[0].as<float>() + at;
-    run.kernels.attention_head(from[kQ], step[kQ], from[kK], step[kK], from[kV], step[kV], mask, mask_step, to,
-                               out_ ? d_ : wide, piece.rows, keys, d_, scale_, nan_to_zero_, scratch);
+    work.q = from[kQ], work.q_step = step[kQ];
+    work.k = from[kK], work.k_step = step[kK];
+    work.v = from[kV], work.v_step = step[kV];
+    work.out = out_ ? results : run.out[0].as<float>() + at;
+    work.out_step = out_ ? d_ : wide;
+    work.keys = run.in[kK].shape[1];
+    work.d = d_;
+    work.scale = scale_;
+    work.nan_to_zero = nan_to_zero_;
+    if (work.layout) {
+      run.kernels.attention_head_int8(work);
+    } else {
+      run.kernels.attention_head(work);
+    }
     if (!out_) return;
     uint8_t* bytes = run.out[0].as<uint8_t>() + at;
-    for (int64_t i = 0; i < piece.rows; ++i)
+    for (int64_t i = 0; i < work.rows; ++i)
       run.kernels.quantize(results + i * d_, bytes + i * wide, d_, out_->inverse, out_->zero, out_->low, out_->high);
   }
 
   int64_t heads_, d_, offset_[3];
   float scale_;
   bool nan_to_zero_;
+  Precision precision_;
+  int64_t worth_int8_;
   std::optional<Quantization> out_;
 };
 

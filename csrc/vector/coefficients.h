@@ -7,6 +7,9 @@ namespace coefficients {
 // e^r = 1 + r + r^2 p(r) for |r| <= ln 2 / 2. Relative error 3.1e-09.
 constexpr float kExp[] = {4.99999940e-01f, 1.66665211e-01f, 4.16683890e-02f, 8.36871006e-03f, 1.38146128e-03f};
 
+// 255 2^f for |f| <= 1/2, 255 at 0. Relative error 1.0e-04.
+constexpr float kShare[] = {2.55000000e+02f, 1.76787140e+02f, 6.17637939e+01f, 1.40272770e+01f};
+
 // tanh x = x + x^3 p(x^2) for |x| <= kTanhEnd. Relative error 4.4e-09.
 constexpr float kTanhEnd = 0.625f;
 constexpr float kTanh[] = {-3.33332807e-01f, 1.33314416e-01f, -5.37397154e-02f, 2.06390861e-02f, -5.70498640e-03f};

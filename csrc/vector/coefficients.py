@@ -1,4 +1,4 @@
-"""Derive the polynomials of exp.h, activation.h and functions.h: `python coefficients.py > coefficients.h`.
+"""Derive the polynomials of exp.h, activation.h, functions.h and attention/int8.h: `python coefficients.py > FILE`.
 
 Each is near minimax: least squares on Chebyshev nodes, weighted again and again by its own error until that is level
 (Lawson, 1961).
@@ -51,6 +51,11 @@ def main() -> None:
     p, error = level(r, (np.exp(r) - 1 - r) / r**2, np.exp(r) / r**2, 4)
     print(f"// e^r = 1 + r + r^2 p(r) for |r| <= ln 2 / 2. Relative error {error:.1e}.")
     show("kExp", p)
+
+    f = nodes(-0.5, 0.5)
+    p, error = level(f, 255 * (2**f - 1) / f, 255 * np.abs(2**f / f), 2)
+    print(f"\n// 255 2^f for |f| <= 1/2, 255 at 0. Relative error {error:.1e}.")
+    show("kShare", np.concatenate([[255.0], p]))
 
     end = 0.625
     u = nodes(0, end**2)

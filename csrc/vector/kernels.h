@@ -3,7 +3,6 @@
 
 #include "vector/activation.h"
 #include "vector/arithmetic.h"
-#include "vector/attention.h"
 #include "vector/functions.h"
 #include "vector/layer_norm.h"
 #include "vector/quantize.h"

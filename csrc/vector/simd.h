@@ -40,6 +40,14 @@ SPEEDWELL_INLINE Floats load(const float* p) {
 
 SPEEDWELL_INLINE void store(float* p, Floats x) { __builtin_memcpy(p, &x, sizeof x); }
 
+SPEEDWELL_INLINE Ints load(const int32_t* p) {
+  Ints x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return x;
+}
+
+SPEEDWELL_INLINE void store(int32_t* p, Ints x) { __builtin_memcpy(p, &x, sizeof x); }
+
 // -1 in the first n lanes.
 SPEEDWELL_INLINE Ints lanes_below(int64_t n) {
   static constexpr int32_t kLane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -111,6 +119,17 @@ SPEEDWELL_INLINE Floats magnitude(Floats x) { return (Floats)((Bits)x & (0x7ffff
 constexpr float kRounder = 12582912.0f;
 constexpr uint32_t kRounderBits = 0x4b400000u;
 
+// The nearest integer, half to even, for magnitudes below 2^22.
+SPEEDWELL_INLINE Ints nearest(Floats x) {
+#if defined(__AVX512F__)
+  return (Ints)_mm512_maskz_cvtps_epi32(kAll, x);
+#elif defined(__AVX2__)
+  return (Ints)_mm256_cvtps_epi32(x);
+#else
+  return (Ints)((Bits)(x + kRounder) - kRounderBits);
+#endif
+}
+
 #if defined(__AVX512F__)
 template <int kHalf>
 SPEEDWELL_INLINE __m256 half_of(Floats x) {
@@ -148,6 +167,51 @@ SPEEDWELL_INLINE float greatest_of(Floats x) {
   const float even = x[0] > x[2] ? x[0] : x[2], odd = x[1] > x[3] ? x[1] : x[3];
   return even > odd ? even : odd;
 #endif
+}
+
+// The same of integers, and their sum (which wraps).
+SPEEDWELL_INLINE int32_t greatest_of(Ints x) {
+#if defined(__AVX512F__)
+  const __m256i eight = _mm256_max_epi32((__m256i)half_of<0>((Floats)x), (__m256i)half_of<1>((Floats)x));
+#elif defined(__AVX2__)
+  const __m256i eight = (__m256i)x;
+#endif
+#if defined(__AVX2__)
+  __m128i four = _mm_max_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  four = _mm_max_epi32(four, _mm_unpackhi_epi64(four, four));
+  return _mm_cvtsi128_si32(_mm_max_epi32(four, _mm_shuffle_epi32(four, 1)));
+#else
+  const int32_t even = x[0] > x[2] ? x[0] : x[2], odd = x[1] > x[3] ? x[1] : x[3];
+  return even > odd ? even : odd;
+#endif
+}
+
+SPEEDWELL_INLINE uint32_t sum_of(Bits x) {
+#if defined(__AVX512F__)
+  const __m256i eight = _mm256_add_epi32((__m256i)half_of<0>((Floats)x), (__m256i)half_of<1>((Floats)x));
+#elif defined(__AVX2__)
+  const __m256i eight = (__m256i)x;
+#endif
+#if defined(__AVX2__)
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  four = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+  return static_cast<uint32_t>(_mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 1))));
+#else
+  return (x[0] + x[2]) + (x[1] + x[3]);
+#endif
+}
+
+// x, rounded to a float here: a product that is added to must not become a fused multiply-add, where a result has to be
+// the same on every instruction set.
+SPEEDWELL_INLINE Floats rounded(Floats x) {
+#if defined(__AVX512F__)
+  __asm__("" : "+v"(x));
+#elif defined(__x86_64__)
+  __asm__("" : "+x"(x));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(x));
+#endif
+  return x;
 }
 
 // c[0] + c[1] x + c[2] x^2 + ...

@@ -2,7 +2,8 @@
 // stay in L1 from the first product to the second; both products keep their sums in registers.
 #pragma once
 
-#include "vector/pack.h"
+#include "attention/contract.h"
+#include "attention/pack_float.h"
 #include "vector/softmax.h"
 
 namespace speedwell {
@@ -87,18 +88,19 @@ inline void multiply(int64_t rows, int64_t vectors, const Product& p) {
 
 }  // namespace simd
 
-inline void attention_head(const float* q, int64_t q_step, const float* k, int64_t k_step, const float* v,
-                           int64_t v_step, const float* mask, int64_t mask_step, float* out, int64_t out_step,
-                           int64_t rows, int64_t keys, int64_t d, float scale, bool nan_to_zero, float* scratch) {
+inline void attention_head(const AttentionHead& h) {
   using namespace simd;
+  const int64_t rows = h.rows, keys = h.keys, d = h.d;
+  const float* v = h.v;
+  int64_t v_step = h.v_step;
   const int64_t padded = (keys + kPanelKeys - 1) / kPanelKeys * kPanelKeys, wide = (d + kLanes - 1) / kLanes * kLanes;
   const int64_t lds = padded + 16;  // rows a power of two apart would share their few places in L1
-  float* const packed_k = scratch;
+  float* const packed_k = h.scratch;
   float* const packed_v = packed_k + padded * d;
   float* const scores = packed_v + padded * wide;
   float* const results = scores + kRows * lds;
 
-  pack_keys(k, k_step, keys, d, packed_k);
+  pack_keys(h.k, h.k_step, keys, d, packed_k);
   // Values are packed where their width is no whole number of vectors, and where they lie apart and are read often.
   const bool whole = wide == d;
   if (!whole || (v_step > d && rows >= 4 * kRows)) {
@@ -113,19 +115,19 @@ inline void attention_head(const float* q, int64_t q_step, const float* k, int64
     const int64_t count = (rows - row + blocks - block - 1) / (blocks - block);  // 11 rows are 6 and 5
     for (int64_t j = 0; j < keys; j += kPanelKeys)
       multiply(count, (keys - j + kLanes - 1) / kLanes,
-               {q + row * q_step, q_step, packed_k + j * d, kPanelKeys, d, nullptr, scores + j, lds});
+               {h.q + row * h.q_step, h.q_step, packed_k + j * d, kPanelKeys, d, nullptr, scores + j, lds});
     float factor[kRows];
     for (int64_t r = 0; r < count; ++r) {
-      const float* added = mask ? mask + (row + r) * mask_step : nullptr;
-      factor[r] = keys ? 1.0f / exponentials<true>(scores + r * lds, added, scale, keys, nan_to_zero) : 0.0f;
+      const float* added = h.mask ? h.mask + (row + r) * h.mask_step : nullptr;
+      factor[r] = keys ? 1.0f / exponentials<true>(scores + r * lds, added, h.scale, keys, h.nan_to_zero) : 0.0f;
     }
-    float* const to = whole ? out + row * out_step : results;
-    const int64_t ldo = whole ? out_step : wide;
+    float* const to = whole ? h.out + row * h.out_step : results;
+    const int64_t ldo = whole ? h.out_step : wide;
     for (int64_t c = 0; c < wide; c += kPanelKeys)
       multiply(count, (wide - c) / kLanes, {scores, lds, v + c, v_step, keys, factor, to + c, ldo});
     if (!whole)
       for (int64_t r = 0; r < count; ++r)
-        for (int64_t c = 0; c < d; ++c) out[(row + r) * out_step + c] = results[r * wide + c];
+        for (int64_t c = 0; c < d; ++c) h.out[(row + r) * h.out_step + c] = results[r * wide + c];
     row += count;
   }
 }

@@ -9,13 +9,13 @@ import numpy as np
 import onnx
 import pytest
 
-from speedwell.core.errors import EngineError, UnsupportedError
+from speedwell.core.errors import EngineError, UnsupportedError, UsageError
 from speedwell.native import LowerOptions, lower
 from speedwell.passes import Fuse, QuantizeDynamic, QuantizeStatic, reference
 from speedwell.testing.pass_models import NETWORKS
 from speedwell.testing.passes import Case, case_of
 
-from .lowered import BUILT, lowered, model_of, normal
+from .lowered import BUILT, lowered, model_of, normal, read_plan
 
 BY_NAME = {n.name: n for n in NETWORKS}
 PASSES = {
@@ -45,6 +45,31 @@ def test_a_network_of_ours_becomes_few_large_operators(case: tuple[str, Case], t
     patches = made.network.name == "vit" and name != "dynamic"
     assert kinds[product] == 4 * layers + 1 + patches
     assert not {"MatMul", "Softmax", "LayerNormalization", "Gelu", "Gemm", "Conv"} & set(kinds)
+
+
+def test_attention_multiplies_in_int8_only_between_integer_products(case: tuple[str, Case], tmp_path: Path) -> None:
+    name, made = case
+
+    def said(options: LowerOptions) -> set[str]:
+        lower(made.after.payload, tmp_path / options.attention, options)
+        plan = read_plan(tmp_path / options.attention)
+        return {o.attributes.get("precision", "float32") for o in plan.operators if o.kind == "attention"}
+
+    integers = name != "fuse"
+    assert said(LowerOptions()) == {"fastest" if integers else "float32"}
+    assert said(LowerOptions(attention="int8")) == {"int8" if integers else "float32"}
+    assert said(LowerOptions(attention="float32")) == {"float32"}
+
+
+def test_int8_attention_answers_as_onnx_runtime_does(case: tuple[str, Case], tmp_path: Path) -> None:
+    name, made = case
+    found = lowered(made.after.payload, made.inputs(2, 31), tmp_path, LowerOptions(attention="int8"))
+    assert found.error < {"fuse": 1e-5, "dynamic": 0.1}.get(name, 0.05)
+
+
+def test_an_attention_precision_that_there_is_not_is_refused() -> None:
+    with pytest.raises(UsageError, match="int4"):
+        LowerOptions(attention="int4")
 
 
 @pytest.mark.parametrize(("batch", "sequence"), [(1, 1), (2, 12), (3, 31)])

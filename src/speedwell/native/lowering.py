@@ -11,6 +11,7 @@ from ..core.errors import EngineError, UsageError
 from . import (
     accumulation,
     attention,
+    attention_precision,
     bias,
     constants,
     dead,
@@ -56,14 +57,19 @@ class LowerOptions:
     """``row_levels``: the largest step of a row that is quantized at run time, 255 (8 bits) or 127 (7 bits, which lets
     sums stay in 16 bits longer); 0 for what the file asks for in its metadata (``ROW_LEVELS``), else 255. ``runs``:
     plan how far sums may go in 16 bits, which takes seconds and which only CPUs with AVX2 and no VNNI read (runs.py).
+    ``attention``: what the products inside an attention between integer products are computed in: "int8", "float32",
+    or "fastest", the faster one by sizes and CPU; any other attention stays in float32 (attention_precision.py).
     """
 
     row_levels: int = 0
     runs: bool = True
+    attention: str = "fastest"
 
     def __post_init__(self) -> None:
         if self.row_levels not in (0, *LEVELS):
             raise UsageError(f"row_levels is {self.row_levels}", "It is 255, 127, or 0 for what the file asks for.")
+        if self.attention not in attention_precision.PRECISIONS:
+            raise UsageError(f"attention is {self.attention!r}", f"It is one of {attention_precision.PRECISIONS}.")
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,7 @@ def rewrites(options: LowerOptions) -> tuple[tuple[str, Callable[[Graph], int]],
         ("duplicates", duplicates.rewrite),
         ("layer_scale", layer_scale.rewrite),
         ("merge_products", merge_products.rewrite),
+        ("attention_precision", lambda graph: attention_precision.rewrite(graph, options.attention)),
         ("epilogue", epilogue.rewrite),
         ("layer_norm", layer_norm.rewrite),
         ("quantized_output", quantized_output.rewrite),

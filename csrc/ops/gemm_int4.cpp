@@ -100,7 +100,7 @@ void GemmInt4::run(const Run& run) const {
   const Rows rows_of = prepare(run, m);
   const Grid grid(m, weight_.n, run.pool.threads());
   run.pool.parallel(grid.chunks(), [&](int64_t chunk, int) {
-    grid.walk(chunk, [&](int64_t row, int rows, int64_t column, int columns) {
+    grid.walk(chunk, [&](int64_t, int64_t row, int rows, int64_t column, int columns) {
       alignas(64) float sums[kBlockRows * kBlockColumns];
       const int64_t panel = column / kPanel, scales = panel * groups * kPanel;
       run.kernels.tile_int4({rows_of.bytes + row * rows_of.step, rows_of.step, rows, weight_.panel(panel),

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ops/ready_rows.h"
+
 namespace speedwell {
 
 namespace {
+
+enum Input { kA, kWeight, kScale, kBias, kResidual, kOrder, kRuns, kRowScale, kRowZero };
 
 int largest(const Json& attributes) {
   const Json& input = attributes["input"];
@@ -47,75 +51,112 @@ GemmInt8::GemmInt8(const Recipe& recipe)
 }
 
 void GemmInt8::bind(Binding& binding) const {
-  const Known& a = binding.input(0);
-  const Dtype wanted = input_ ? Dtype::u8 : Dtype::f32;
-  require(a.present && a.dtype == wanted, Fault::plan, input_ ? "the input must be uint8" : "the input must be float32");
+  const Known& a = binding.input(kA);
+  require(a.present && (a.dtype == Dtype::u8 || (!input_ && a.dtype == Dtype::f32)), Fault::plan,
+          input_ ? "the input must be uint8" : "the input must be float32, or uint8 with its rows' scales");
   require(a.shape.rank() >= 1 && a.shape.back() == weight_.k, Fault::input, "the input's last size is not the weight's");
   Shape rows;
   for (int d = 0; d + 1 < a.shape.rank(); ++d) rows.push(a.shape[d]);
+  const Known &scale = binding.input(kRowScale), &zero = binding.input(kRowZero);
+  if (!input_ && a.dtype == Dtype::u8) {
+    require(scale.present && scale.dtype == Dtype::f32 && scale.shape == rows, Fault::plan,
+            "rows of bytes need a scale each, float32");
+    require(zero.present && zero.dtype == Dtype::u8 && zero.shape == rows, Fault::plan,
+            "rows of bytes need a zero point each, uint8");
+  } else {
+    require(!scale.present && !zero.present, Fault::plan, "scales of rows that are not quantized yet, or all alike");
+  }
   ending_.bind(binding, rows);
-  const int64_t m = rows.elements();
-  if (copies()) binding.scratch(layout(m).whole);
+  if (copies(a.dtype)) binding.scratch(layout(rows.elements(), grid(rows.elements(), binding.threads())).whole);
 }
 
-GemmInt8::Layout GemmInt8::layout(int64_t m) const {
+Grid GemmInt8::grid(int64_t m, int threads) const {
+  return Grid(m, weight_.n, threads, runs_ ? kGroupRows : kBlockRows);
+}
+
+GemmInt8::Layout GemmInt8::layout(int64_t m, const Grid& grid) const {
   const size_t bytes = aligned(static_cast<size_t>(m * weight_.quads * 4));
   const size_t rows = aligned(static_cast<size_t>(m) * 4);
-  return {bytes, bytes + rows, bytes + 2 * rows};
+  const size_t states = aligned(ReadyRows::bytes(grid.row_tiles()));
+  return {bytes, bytes + rows, bytes + 2 * rows, bytes + 2 * rows + states};
 }
 
 void GemmInt8::run(const Run& run) const {
-  const Tensor& a = run.in[0];
+  const Tensor& a = run.in[kA];
   const int64_t m = weight_.k ? a.elements() / weight_.k : run.out[0].elements() / std::max<int64_t>(weight_.n, 1);
-  const uint8_t* bytes = a.as<uint8_t>();
-  const float* row_scale = nullptr;
-  const int32_t* row_zero = nullptr;
-  if (copies()) {
-    const Layout at = layout(m);
-    uint8_t* quantized = reinterpret_cast<uint8_t*>(run.scratch);
-    float* scales = reinterpret_cast<float*>(run.scratch + at.scales);
-    int32_t* zeros = reinterpret_cast<int32_t*>(run.scratch + at.zeros);
-    quantize_rows(run, m, quantized, scales, zeros);
-    bytes = quantized;
-    if (!input_) row_scale = scales, row_zero = zeros;
+  const Grid grid = this->grid(m, run.pool.threads());
+  if (!copies(a.dtype)) {
+    const Rows rows{const_cast<uint8_t*>(a.as<uint8_t>()), weight_.k, nullptr, nullptr};  // only read
+    run.pool.parallel(grid.chunks(), [&](int64_t chunk, int) {
+      grid.walk(chunk, [&](int64_t, int64_t row, int count, int64_t column, int columns) {
+        multiply(run, row, count, column, columns, rows);
+      });
+    });
+    return;
   }
-  const int64_t lda = copies() ? weight_.quads * 4 : weight_.k;
-  const Grid grid(m, weight_.n, run.pool.threads());
+  const Layout at = layout(m, grid);
+  const Rows rows{reinterpret_cast<uint8_t*>(run.scratch), weight_.quads * 4,
+                  reinterpret_cast<float*>(run.scratch + at.scales), reinterpret_cast<int32_t*>(run.scratch + at.zeros)};
+  const ReadyRows states(run.scratch + at.states, grid.row_tiles());
   run.pool.parallel(grid.chunks(), [&](int64_t chunk, int) {
-    grid.walk(chunk, [&](int64_t row, int rows, int64_t column, int columns) {
-      alignas(64) int32_t sums[kGroupRows * kBlockColumns];
-      const int panels = (columns + kPanel - 1) / kPanel;
-      const int64_t panel = column / kPanel;
-      run.kernels.tile_int8({bytes + row * lda, lda, rows, weight_.panel(panel), panels, weight_.quads,
-                             input_ ? start_.data() + column : nullptr, weight_.pairs_fit,
-                             runs_ ? runs_->panel(panel) : nullptr, sums, kBlockColumns});
-      Epilogue ending = ending_.at(run, row, column);
-      ending.scale = scale_.data() + column;
-      if (row_scale) {
-        ending.column_sum = weight_.column_sum.data() + column;
-        ending.row_scale = row_scale + row;
-        ending.row_zero = row_zero + row;
+    // A tile whose rows another thread is quantizing comes last: by then they are ready.
+    unsigned late = 0;
+    int number = 0;
+    grid.walk(chunk, [&](int64_t tile, int64_t row, int count, int64_t column, int columns) {
+      if (states.try_ready(tile, [&] { ready(run, row, count, rows); })) {
+        multiply(run, row, count, column, columns, rows);
+      } else {
+        late |= 1u << number;
       }
-      run.kernels.finish_int8(sums, kBlockColumns, rows, columns, ending);
-    }, runs_ ? kGroupRows : kBlockRows);
+      ++number;
+    });
+    number = 0;
+    if (late)
+      grid.walk(chunk, [&](int64_t tile, int64_t row, int count, int64_t column, int columns) {
+        if (!(late >> number++ & 1)) return;
+        states.wait(tile);
+        multiply(run, row, count, column, columns, rows);
+      });
   });
 }
 
-// The rows as bytes, each padded to whole quads (the padding meets zero weights, so its value does not matter).
-void GemmInt8::quantize_rows(const Run& run, int64_t m, uint8_t* out, float* scales, int32_t* zeros) const {
-  const int64_t k = weight_.k, lda = weight_.quads * 4;
-  const int64_t together = std::max<int64_t>(1, 4096 / std::max<int64_t>(k, 1));
-  run.pool.parallel((m + together - 1) / together, [&](int64_t chunk, int) {
-    for (int64_t row = chunk * together; row < std::min(m, (chunk + 1) * together); ++row) {
-      uint8_t* to = out + row * lda;
-      if (input_) {
-        std::memcpy(to, run.in[0].as<uint8_t>() + row * k, static_cast<size_t>(k));
-      } else {
-        run.kernels.quantize_row(run.in[0].as<float>() + row * k, to, k, high_, scales + row, zeros + row);
-      }
-      std::memset(to + k, 0, static_cast<size_t>(lda - k));
+void GemmInt8::multiply(const Run& run, int64_t row, int rows, int64_t column, int columns, const Rows& from) const {
+  alignas(64) int32_t sums[kGroupRows * kBlockColumns];
+  const int panels = (columns + kPanel - 1) / kPanel;
+  const int64_t panel = column / kPanel;
+  run.kernels.tile_int8({from.bytes + row * from.lda, from.lda, rows, weight_.panel(panel), panels, weight_.quads,
+                         input_ ? start_.data() + column : nullptr, weight_.pairs_fit,
+                         runs_ ? runs_->panel(panel) : nullptr, sums, kBlockColumns});
+  Epilogue ending = ending_.at(run, row, column);
+  ending.scale = scale_.data() + column;
+  int32_t zeros[kGroupRows];
+  if (!input_) {
+    ending.column_sum = weight_.column_sum.data() + column;
+    if (run.in[kA].dtype == Dtype::u8) {
+      std::copy_n(run.in[kRowZero].as<uint8_t>() + row, rows, zeros);
+      ending.row_scale = run.in[kRowScale].as<float>() + row;
+      ending.row_zero = zeros;
+    } else {
+      ending.row_scale = from.scales + row;
+      ending.row_zero = from.zeros + row;
     }
-  });
+  }
+  run.kernels.finish_int8(sums, kBlockColumns, rows, columns, ending);
+}
+
+// Some rows as bytes, each padded to whole quads (the padding meets zero weights, so its value does not matter).
+void GemmInt8::ready(const Run& run, int64_t row, int rows, const Rows& to) const {
+  const Tensor& a = run.in[kA];
+  const int64_t k = weight_.k;
+  for (int64_t i = row; i < row + rows; ++i) {
+    uint8_t* const out = to.bytes + i * to.lda;
+    if (a.dtype == Dtype::u8) {
+      std::memcpy(out, a.as<uint8_t>() + i * k, static_cast<size_t>(k));
+    } else {
+      run.kernels.quantize_row(a.as<float>() + i * k, out, k, high_, to.scales + i, to.zeros + i);
+    }
+    std::memset(out + k, 0, static_cast<size_t>(to.lda - k));
+  }
 }
 
 }  // namespace speedwell

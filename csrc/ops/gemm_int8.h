@@ -1,4 +1,5 @@
-// gemm_int8: a product of u8 activations (static, or float rows quantized as they are read) and constant s8 weights.
+// gemm_int8: a product of u8 activations and constant s8 weights. The activations are static, or rows with a range of
+// their own: floats, each row quantized by the thread that multiplies with it first, or bytes from quantize_rows.
 #pragma once
 
 #include <optional>
@@ -17,13 +18,21 @@ class GemmInt8 : public Operator {
   void run(const Run& run) const override;
 
  private:
-  struct Layout {  // of the scratch: quantized rows, their scales, their zero points
-    size_t scales, zeros, whole;
+  struct Layout {  // of the scratch: quantized rows, their scales, their zero points, which of them are ready
+    size_t scales, zeros, states, whole;
   };
-  Layout layout(int64_t m) const;
-  // Static rows are read where they lie unless a row ends inside a quad: its last read would leave the tensor.
-  bool copies() const { return !input_ || weight_.k % 4; }
-  void quantize_rows(const Run& run, int64_t m, uint8_t* out, float* scales, int32_t* zeros) const;
+  struct Rows {  // of bytes, `lda` apart; scales and zero points where each row has its own
+    uint8_t* bytes;
+    int64_t lda;
+    float* scales;
+    int32_t* zeros;
+  };
+  Grid grid(int64_t m, int threads) const;
+  Layout layout(int64_t m, const Grid& grid) const;
+  // Bytes are read where they lie unless a row ends inside a quad: its last read would leave the tensor.
+  bool copies(Dtype dtype) const { return dtype == Dtype::f32 || weight_.k % 4; }
+  void ready(const Run& run, int64_t row, int rows, const Rows& to) const;
+  void multiply(const Run& run, int64_t row, int rows, int64_t column, int columns, const Rows& from) const;
 
   PackedInt8 weight_;
   std::vector<float> scale_;      // padded to whole blocks; times the input's scale where that is static

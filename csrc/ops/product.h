@@ -23,10 +23,11 @@ std::vector<float> column_constant(const Recipe& recipe, size_t input, int64_t n
 // and its half of the weights. Each chunk reads its weights from L2 once for up to kGroupRows rows.
 struct Grid {
   int64_t m, n;
-  int64_t block_rows, row_blocks, column_blocks;
+  int64_t block_rows, row_blocks, column_blocks, tile_rows;
 
-  Grid(int64_t rows, int64_t columns, int threads)
-      : m(rows), n(columns), column_blocks((columns + kBlockColumns - 1) / kBlockColumns) {
+  // tile: rows of a tile, at most.
+  Grid(int64_t rows, int64_t columns, int threads, int64_t tile = kBlockRows)
+      : m(rows), n(columns), column_blocks((columns + kBlockColumns - 1) / kBlockColumns), tile_rows(tile) {
     int64_t blocks = std::max<int64_t>(1, (rows + kGroupRows - 1) / kGroupRows);
     if (rows >= threads * kFewRows) blocks = (blocks + threads - 1) / threads * threads;
     const int64_t even = (rows + blocks - 1) / blocks;
@@ -36,20 +37,27 @@ struct Grid {
 
   int64_t chunks() const { return m ? row_blocks * column_blocks : 0; }
 
-  // Calls tile(row, rows, column, columns) over the chunk's tiles of at most `most` rows, spread evenly (11 = 6 + 5).
+  // Tiles of rows, however many blocks of columns.
+  int64_t row_tiles() const { return row_blocks * tiles_of(block_rows); }
+
+  // Calls tile(number of the tile of rows, row, rows, column, columns) over the chunk's tiles, with rows spread evenly
+  // over the tiles (11 = 6 + 5).
   template <typename Tile>
-  void walk(int64_t chunk, const Tile& tile, int64_t most = kBlockRows) const {
+  void walk(int64_t chunk, const Tile& tile) const {
     const int64_t first = chunk / column_blocks * block_rows, last = std::min(m, first + block_rows);
     const int64_t column = chunk % column_blocks * kBlockColumns;
     const int columns = static_cast<int>(std::min<int64_t>(kBlockColumns, n - column));
-    const int64_t tiles = (last - first + most - 1) / most;
+    const int64_t tiles = tiles_of(last - first), number = chunk / column_blocks * tiles_of(block_rows);
     int64_t row = first;
     for (int64_t i = 0; i < tiles; ++i) {
       const int rows = static_cast<int>((last - row + tiles - i - 1) / (tiles - i));
-      tile(row, rows, column, columns);
+      tile(number + i, row, rows, column, columns);
       row += rows;
     }
   }
+
+ private:
+  int64_t tiles_of(int64_t rows) const { return (rows + tile_rows - 1) / tile_rows; }
 };
 
 // Bias, residual, activation and the form of the output, as the attributes say.

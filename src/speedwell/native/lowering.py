@@ -36,6 +36,7 @@ from . import (
     plain_gemm,
     quantize,
     quantized_output,
+    shared_rows,
 )
 from .engine import kinds
 from .graph import Graph
@@ -124,6 +125,7 @@ def rewrites(options: LowerOptions) -> tuple[tuple[str, Callable[[Graph], int]],
         ("layer_norm", layer_norm.rewrite),
         ("quantized_output", quantized_output.rewrite),
         *last,
+        ("shared_rows", shared_rows.rewrite),
     )
 
 

@@ -52,7 +52,7 @@ struct AttentionInt8Layout {
   int64_t q_step;      // bytes between quantized rows of q
   int64_t score_step;  // floats between rows of scores
   int64_t share_step;  // bytes between rows of shares
-  int64_t keys, key_scale, key_start, values, value_scale, value_inverse, q, scores, shares, sums;
+  int64_t keys, key_scale, key_start, values, value_scale, value_middle, q, scores, shares, sums;
   int64_t whole;       // floats of all parts
 };
 

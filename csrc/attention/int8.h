@@ -1,13 +1,14 @@
 // Attention of one head with both products in u8 x s8. What it computes is said here step by step, in integers and in
 // floats rounded after every operation, so that the result is the same bit for bit on every instruction set:
 //
-//   q[i][c] = 128 + level in [-127, 127], k[j][c] and v[j][c] levels in [-63, 63] (pack_int8.h)
+//   q[i][c] = 128 + level in [-127, 127]; k[j][c] and v[j][c] levels in [-63, 63], v less the middle of its channel's
+//   range (pack_int8.h)
 //   score[i][j] = float(sum over c of q k - 128 sum over c of k) * key_step[j] * (q_step[i] * scale)
 //   without a mask: scale times log2 e first, t = score - max; with one: t = (score + mask - max) * log2 e
 //   share = round_half_even(255 * 2^t), 0..255, by a polynomial (coefficients::kShare)
-//   out[i][c] = float(sum over j of share v) * (value_step[c] * (1 / float(sum over j of share)))
+//   out[i][c] = float(sum over j of share v) * (value_step[c] * (1 / float(sum over j of share))) + value_middle[c]
 //
-// A channel's step is over the keys that the mask leaves, where one row of it is for all rows of q and leaves some.
+// The range is over the keys that the mask leaves, where one row of it is for all rows of q and leaves some.
 // The shares' sum is that of the rounded ones, so a row of equal values comes out as it was. NaN, as in the float kernel:
 // a row of q with one, or with an infinity, gives NaN; one among the keys makes all rows NaN, one among a channel's
 // values that channel; a mask's NaN its row.
@@ -137,20 +138,24 @@ float softmax_int8(float* x, const float* key_step, const float* mask, float fac
 
 inline void attention_head_int8(const AttentionHead& h) {
   using namespace simd;
+  if (h.keys == 0) {
+    for (int64_t r = 0; r < h.rows; ++r) __builtin_memset(h.out + r * h.out_step, 0, static_cast<size_t>(h.d) * 4);
+    return;
+  }
   const AttentionInt8Layout& at = *h.layout;
   int8_t* const keys = reinterpret_cast<int8_t*>(h.scratch + at.keys);
   int8_t* const values = reinterpret_cast<int8_t*>(h.scratch + at.values);
   uint8_t* const q = reinterpret_cast<uint8_t*>(h.scratch + at.q);
   uint8_t* const shares = reinterpret_cast<uint8_t*>(h.scratch + at.shares);
   float* const key_step = h.scratch + at.key_scale;
-  float* const value_step = h.scratch + at.value_scale;
+  const ChannelSteps value{h.scratch + at.value_scale, h.scratch + at.value_middle};
   float* const scores = h.scratch + at.scores;
   int32_t* const start = reinterpret_cast<int32_t*>(h.scratch + at.key_start);
   int32_t* const sums = reinterpret_cast<int32_t*>(h.scratch + at.sums);
   const int64_t padded = at.panels * kPanel;
 
   pack_keys_int8(h, keys, key_step);
-  pack_values_int8(h, values, value_step, h.scratch + at.value_inverse);
+  pack_values_int8(h, Counted(h), values, value);
   // A row of nothing but zero points gives what the zero points add to each score.
   __builtin_memset(q, kMiddle, static_cast<size_t>(at.q_step));
   multiply_int8(q, at.q_step, 1, keys, at.panels, at.quads, nullptr, start, padded);
@@ -171,14 +176,16 @@ inline void attention_head_int8(const AttentionHead& h) {
       factor[r] = h.mask ? softmax_int8<true>(x, key_step, h.mask + (row + r) * h.mask_step, factor[r], h.keys,
                                               h.nan_to_zero, share)
                          : softmax_int8<false>(x, key_step, nullptr, factor[r], h.keys, h.nan_to_zero, share);
-      if (h.keys == 0) factor[r] = 0.0f;
     }
     multiply_int8(shares, at.share_step, count, values, at.wide / kPanel, at.groups, nullptr, sums, at.wide);
     for (int64_t r = 0; r < count; ++r) {
       float* const out = h.out + (row + r) * h.out_step;
       const int32_t* const sum = sums + r * at.wide;
+      const Floats factors = splat(factor[r]);
+      const Floats shown = splat(factor[r] != 0.0f ? 1.0f : 0.0f);  // a row without keys has no middle either
       walk(h.d, [&](int64_t c, auto part) __attribute__((always_inline)) {
-        part.write(out + c, __builtin_convertvector(load(sum + c), Floats) * (load(value_step + c) * factor[r]));
+        const Floats off = __builtin_convertvector(load(sum + c), Floats) * (load(value.size + c) * factors);
+        part.write(out + c, rounded(off) + load(value.middle + c) * shown);
       });
     }
   }

@@ -34,7 +34,7 @@ inline AttentionInt8Layout attention_int8_layout(int64_t keys, int64_t d) {
   at.key_start = part(at.panels * kPanel);
   at.values = part(at.wide * at.groups);
   at.value_scale = part(at.wide);
-  at.value_inverse = part(at.wide);
+  at.value_middle = part(at.wide);
   at.q = part(at.block * at.q_step / 4);
   at.scores = part(at.block * at.score_step);
   at.shares = part(at.block * at.share_step / 4);

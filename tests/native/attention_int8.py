@@ -48,8 +48,13 @@ def one_head(
     if not len(k):
         return np.zeros_like(q)
     q_step, q_inverse = steps(q, 127)
+    counted = np.ones(len(k), bool) if shown is None else shown
     k_step, k_inverse = steps(k, REACH)
-    v_step, v_inverse = steps(v.T if shown is None else v[shown].T, REACH)
+    half = np.float32(0.5)
+    finite = np.isfinite(v[counted]).all(axis=0)
+    middle = np.where(finite, v[counted].min(axis=0) * half + v[counted].max(axis=0) * half, np.float32(0))
+    v = v - middle
+    v_step, v_inverse = steps(v[counted].T, REACH)
     sums = levels(q, q_inverse[:, None], 127) @ levels(k, k_inverse[:, None], REACH).T
     factor = q_step * (scale * LOG2E if mask is None else scale)
     score = sums.astype(np.float32) * k_step * factor[:, None]
@@ -64,7 +69,9 @@ def one_head(
     factor = np.where(nothing, np.float32(0), np.float32(np.nan))
     factor = np.where(counts, np.float32(1) / np.where(counts, whole, np.float32(1)), factor).astype(np.float32)
     found = (share @ levels(v.T, v_inverse[:, None], REACH).T).astype(np.float32)
-    return np.asarray(found * (v_step * factor[:, None]))
+    return np.asarray(
+        found * (v_step * factor[:, None]) + np.where(nothing, np.float32(0), np.float32(1))[:, None] * middle
+    )
 
 
 def attention_int8(

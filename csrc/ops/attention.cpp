@@ -18,13 +18,13 @@ constexpr int64_t kMinRows = 64;      // of a head in one call: fewer would not 
 
 constexpr double kNanoseconds = 0.07; // of a product of q and k, with what follows it
 
-// From how many rows and keys on int8 is faster than float32, by benchmarks/native_attention.py at heads of 32 and 64:
-// with VNNI or AVX2 it wins from 48 to 64 positions on (1.1 to 1.4 at 64, 1.25 to 1.8 at 128); with AVX-512 and no VNNI,
-// whose float32 products are half as dear, from 128 on (1.0 to 1.2 there). Below that, bringing q, k and v to bytes costs
-// what the products save. The scalar kernels are there to compare with.
+// From how many rows and keys on int8 is faster than float32, by benchmarks/native_attention.py at heads of 32 and 64 (a
+// Xeon of the Sapphire Rapids kind): with VNNI or AVX2 it breaks even at about 48 positions and takes 1 / 1.1 to 1 / 1.4 of
+// the time at 64; with AVX-512 and no VNNI, whose float32 products are half as dear, it breaks even at 96 to 128. Below
+// that, bringing q, k and v to bytes costs what the products save. The scalar kernels are there to compare with.
 int64_t positions_worth_int8(const char* isa) {
   if (!std::strcmp(isa, "scalar")) return kAttentionInt8Keys + 1;
-  return std::strcmp(isa, "avx512") ? 64 : 128;
+  return std::strcmp(isa, "avx512") ? 64 : 160;
 }
 
 enum class Precision { float32, int8, fastest };

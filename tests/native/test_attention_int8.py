@@ -279,7 +279,7 @@ def test_bytes_out_are_the_floats_quantized(d: int, isa: str) -> None:
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_left_to_the_executor_few_positions_are_floats_and_many_int8_except_where_there_is_no_gain(isa: str) -> None:
-    for rows, keys, gains in ((16, 16, False), (300, 16, False), (16, 300, False), (128, 128, isa != "scalar")):
+    for rows, keys, gains in ((16, 16, False), (300, 16, False), (16, 300, False), (160, 160, isa != "scalar")):
         q, k, v = operands(1, rows, keys, 64)
         got = attend([q, k, v], 2, 32, 0.2, isa, precision="fastest")
         want = attend([q, k, v], 2, 32, 0.2, isa, precision="int8" if gains else "float32")

@@ -29,23 +29,21 @@ SPEEDWELL_INLINE Step step_of(int32_t bits, float reach) {
   return size >= 1.17549435e-38f ? Step{size, reach / most} : Step{1.0f, 0.0f};
 }
 
-// Not finite times 0 is NaN, which the first bound replaces.
-SPEEDWELL_INLINE Ints symmetric_level(Floats x, Floats inverse, float reach) {
-  return nearest(lesser(greater(x * inverse, splat(-reach)), splat(reach)));
-}
+// No bounds: |x| <= most, so the nearest is at most reach. Where it is not, a key that the mask forbids or a row that is
+// not finite, any level will do: its share is 0, or its step NaN.
+SPEEDWELL_INLINE Ints symmetric_level(Floats x, Floats inverse) { return nearest(x * inverse); }
 
 constexpr float kForbids = -1e30f;  // a mask from here down leaves nothing of a score (native/attention.py has it too)
 constexpr int32_t kMiddle = 128;  // what is added to signed levels to hold them in unsigned bytes
 
 // A row's levels plus kMiddle as bytes, zeros' behind the last up to a whole vector. Returns the step.
 inline float quantize_symmetric(const float* x, int64_t n, int32_t reach, uint8_t* out) {
-  const float most = static_cast<float>(reach);
   Ints bits{};
   walk(n, [&](int64_t i, auto at) __attribute__((always_inline)) { bits = larger(magnitude_bits(at.read(x + i)), bits); });
-  const Step step = step_of(greatest_of(bits), most);
+  const Step step = step_of(greatest_of(bits), static_cast<float>(reach));
   const Floats inverse = splat(step.inverse);
   const auto byte = [&](Floats value) __attribute__((always_inline)) {
-    return symmetric_level(value, inverse, most) + kMiddle;
+    return symmetric_level(value, inverse) + kMiddle;
   };
   int64_t i = 0;
   for (; i + 4 * kLanes <= n; i += 4 * kLanes)
@@ -162,7 +160,7 @@ void pack_values_int8(const AttentionHead& h, const Counted& counts, Channels<kV
 #pragma GCC unroll 4
       for (int i = 3; i >= 0; --i) {
         const Floats x = i < left ? channels.read(row + i * h.v_step, c) - middle[c] : Floats{};
-        four = four << 8 | ((Bits)symmetric_level(x, inverse[c], reach) & 255u);
+        four = four << 8 | ((Bits)symmetric_level(x, inverse[c]) & 255u);
       }
       __builtin_memcpy(to[c] + group * kPanel * 4, &four, sizeof four);
     }

@@ -121,17 +121,31 @@ uint32_t shares_of_scores(const float* x, float top, int64_t keys, uint8_t* out)
   return sum_of(sum[0] + sum[1]);
 }
 
-// A row's shares from its sums; returns what its results are multiplied by. `factor`: NaN where the row or a key is.
+// What a row's results are multiplied by, and its shares; top: its greatest score, NaN where the row is NaN.
 template <bool kMasked>
-float softmax_int8(float* x, const float* key_step, const float* mask, float factor, int64_t keys, bool nan_to_zero,
-                   uint8_t* out) {
+float finish_shares(const float* x, float top, int64_t keys, bool nan_to_zero, uint8_t* out) {
   const float inf = __builtin_inff();
-  const bool counts = __builtin_fabsf(factor) < inf;
-  const float top = counts ? scores_of_sums<kMasked>(x, key_step, mask, factor, keys) : factor;
   if (__builtin_fabsf(top) < inf)
     return 1.0f / static_cast<float>(static_cast<int32_t>(shares_of_scores<kMasked>(x, top, keys, out)));
   __builtin_memset(out, 0, static_cast<size_t>((keys + kLanes - 1) / kLanes * kLanes));
-  return top == -inf && counts && nan_to_zero ? 0.0f : __builtin_nanf("");
+  return top == -inf && nan_to_zero ? 0.0f : __builtin_nanf("");
+}
+
+// Softmax of a block's rows: sums [rows] become shares, and factors, by which sums are to be multiplied, those by which
+// results are. All maxima first: a row's exponentials wait for its own, and would keep the next row waiting too.
+template <bool kMasked>
+void softmax_int8(const AttentionHead& h, int64_t row, int64_t rows, float* scores, uint8_t* shares, float* factor) {
+  const AttentionInt8Layout& at = *h.layout;
+  const float* const key_step = h.scratch + at.key_scale;
+  float top[kAttentionBlock];
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* const mask = kMasked ? h.mask + (row + r) * h.mask_step : nullptr;
+    top[r] = __builtin_fabsf(factor[r]) < __builtin_inff()
+                 ? scores_of_sums<kMasked>(scores + r * at.score_step, key_step, mask, factor[r], h.keys)
+                 : __builtin_nanf("");
+  }
+  for (int64_t r = 0; r < rows; ++r)
+    factor[r] = finish_shares<kMasked>(scores + r * at.score_step, top[r], h.keys, h.nan_to_zero, shares + r * at.share_step);
 }
 
 }  // namespace simd
@@ -170,12 +184,10 @@ inline void attention_head_int8(const AttentionHead& h) {
     for (int64_t r = 0; r < count; ++r)
       factor[r] = quantize_symmetric(h.q + (row + r) * h.q_step, h.d, 127, q + r * at.q_step) * scale;
     multiply_int8(q, at.q_step, count, keys, at.panels, at.quads, start, reinterpret_cast<int32_t*>(scores), at.score_step);
-    for (int64_t r = 0; r < count; ++r) {
-      float* const x = scores + r * at.score_step;
-      uint8_t* const share = shares + r * at.share_step;
-      factor[r] = h.mask ? softmax_int8<true>(x, key_step, h.mask + (row + r) * h.mask_step, factor[r], h.keys,
-                                              h.nan_to_zero, share)
-                         : softmax_int8<false>(x, key_step, nullptr, factor[r], h.keys, h.nan_to_zero, share);
+    if (h.mask) {
+      softmax_int8<true>(h, row, count, scores, shares, factor);
+    } else {
+      softmax_int8<false>(h, row, count, scores, shares, factor);
     }
     multiply_int8(shares, at.share_step, count, values, at.wide / kPanel, at.groups, nullptr, sums, at.wide);
     for (int64_t r = 0; r < count; ++r) {

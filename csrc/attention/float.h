@@ -116,10 +116,13 @@ inline void attention_head(const AttentionHead& h) {
     for (int64_t j = 0; j < keys; j += kPanelKeys)
       multiply(count, (keys - j + kLanes - 1) / kLanes,
                {h.q + row * h.q_step, h.q_step, packed_k + j * d, kPanelKeys, d, nullptr, scores + j, lds});
-    float factor[kRows];
+    // All maxima first: a row's exponentials wait for its own, and would keep the next row waiting too.
+    const auto mask_of = [&](int64_t r) { return h.mask ? h.mask + (row + r) * h.mask_step : nullptr; };
+    float factor[kRows], top[kRows];
+    for (int64_t r = 0; r < count; ++r) top[r] = greatest_score<true>(scores + r * lds, mask_of(r), h.scale, keys);
     for (int64_t r = 0; r < count; ++r) {
-      const float* added = h.mask ? h.mask + (row + r) * h.mask_step : nullptr;
-      factor[r] = keys ? 1.0f / exponentials<true>(scores + r * lds, added, h.scale, keys, h.nan_to_zero) : 0.0f;
+      const float sum = exponentials<true>(scores + r * lds, mask_of(r), h.scale, keys, h.nan_to_zero, top[r]);
+      factor[r] = keys ? 1.0f / sum : 0.0f;
     }
     float* const to = whole ? h.out + row * h.out_step : results;
     const int64_t ldo = whole ? h.out_step : wide;

@@ -15,72 +15,98 @@ inline bool holds_nan(const float* x, const float* mask, float scale, int64_t n)
   return false;
 }
 
-// x = exp(x * scale + mask - max) in place; returns the sum. Where all are -inf the result is NaN, or zeros and the sum
-// 1 with nan_to_zero. The scores are worked out twice: that costs less than writing them in between. kPadded: x is
-// memory up to a whole vector, and may be read and written there (a part of a vector is slow to store).
+// The scores x * scale + mask of a row. They are worked out twice, for the greatest and for the exponentials: that costs
+// less than writing them in between. kPadded: x is memory up to a whole vector, and may be read and written there (a part
+// of a vector is slow to store).
 template <bool kMasked, bool kPadded>
-float exponentials(float* x, const float* mask, float scale, int64_t n, bool nan_to_zero) {
-  const Floats nothing = splat(-__builtin_inff());
-  const int64_t rest = n % kLanes, whole = n - rest;
-  const auto score = [&](Floats value, Floats masked) __attribute__((always_inline)) {
-    return kMasked ? fma(value, splat(scale), masked) : value * scale;
-  };
-  const auto mask_at = [&](int64_t i) __attribute__((always_inline)) { return kMasked ? load(mask + i) : Floats{}; };
+struct Scores {
+  const float* x;
+  const float* mask;
+  float scale;
+  int64_t whole, rest;
 
-  Floats most[2] = {nothing, nothing}, last{};
-  const Ints inside = lanes_below(rest);
+  Scores(const float* from, const float* added, float factor, int64_t n)
+      : x(from), mask(added), scale(factor), whole(n - n % kLanes), rest(n % kLanes) {}
+
+  SPEEDWELL_INLINE Floats score(Floats value, Floats masked) const {
+    return kMasked ? fma(value, splat(scale), masked) : value * scale;
+  }
+  SPEEDWELL_INLINE Floats mask_at(int64_t i) const { return kMasked ? load(mask + i) : Floats{}; }
+  SPEEDWELL_INLINE Floats at(int64_t i) const { return score(load(x + i), mask_at(i)); }
+
+  // Less the greatest. A mask can be so low that it swallows its score: scores are then equal, which fma(value, scale,
+  // masked - top) would miss. Without a mask what the rounding of top lost may lie above it: held at 0.
+  SPEEDWELL_INLINE Floats below(int64_t i, float top) const {
+    if (kMasked) return at(i) - top;
+    return lesser(Floats{}, fma(load(x + i), splat(scale), splat(-top)));
+  }
+
+  // Where a part of a vector is left: -inf behind it.
+  SPEEDWELL_INLINE Floats last() const {
+    const Floats value = kPadded ? load(x + whole) : load_part(x + whole, rest);
+    const Floats found = score(value, kMasked ? load_part(mask + whole, rest) : Floats{});
+    return lanes_below(rest) ? found : splat(-__builtin_inff());
+  }
+};
+
+template <bool kMasked, bool kPadded>
+float greatest_score(const float* x, const float* mask, float scale, int64_t n) {
+  const Scores<kMasked, kPadded> scores(x, mask, scale, n);
+  const Floats nothing = splat(-__builtin_inff());
+  Floats most[2] = {nothing, nothing};
   int64_t i = 0;
-  for (; i + 2 * kLanes <= whole; i += 2 * kLanes) {
-    most[0] = greater(score(load(x + i), mask_at(i)), most[0]);
-    most[1] = greater(score(load(x + i + kLanes), mask_at(i + kLanes)), most[1]);
+  for (; i + 2 * kLanes <= scores.whole; i += 2 * kLanes) {
+    most[0] = greater(scores.at(i), most[0]);
+    most[1] = greater(scores.at(i + kLanes), most[1]);
   }
-  if (i < whole) most[0] = greater(score(load(x + i), mask_at(i)), most[0]);
-  if (rest) {
-    last = score(kPadded ? load(x + whole) : load_part(x + whole, rest),
-                 kMasked ? load_part(mask + whole, rest) : Floats{});
-    last = inside ? last : nothing;
-    most[1] = greater(last, most[1]);
-  }
-  const float top = greatest_of(greater(most[0], most[1]));
+  if (i < scores.whole) most[0] = greater(scores.at(i), most[0]);
+  if (scores.rest) most[1] = greater(scores.last(), most[1]);
+  return greatest_of(greater(most[0], most[1]));
+}
+
+// x = exp(x * scale + mask - top) in place, top being the greatest; returns the sum. Where all are -inf the result is
+// NaN, or zeros and the sum 1 with nan_to_zero.
+template <bool kMasked, bool kPadded>
+float exponentials(float* x, const float* mask, float scale, int64_t n, bool nan_to_zero, float top) {
   if (nan_to_zero && top == -__builtin_inff() && !holds_nan(x, mask, scale, n)) {
     for (int64_t j = 0; j < n; ++j) x[j] = 0.0f;
     return 1.0f;
   }
-
-  // A mask can be so low that it swallows its score: scores are then equal, which fma(value, scale, masked - top) would
-  // miss. Without a mask what the rounding of top lost may lie above it: held at 0.
-  const auto below_top = [&](Floats value, Floats masked) __attribute__((always_inline)) {
-    if (kMasked) return score(value, masked) - top;
-    return lesser(Floats{}, fma(value, splat(scale), splat(-top)));
-  };
+  const Scores<kMasked, kPadded> scores(x, mask, scale, n);
   Floats sum{};
-  for (i = 0; i < whole; i += kLanes) {
-    const Floats e = exp_of_negative(below_top(load(x + i), mask_at(i)));
+  for (int64_t i = 0; i < scores.whole; i += kLanes) {
+    const Floats e = exp_of_negative(scores.below(i, top));
     store(x + i, e);
     sum += e;
   }
-  if (rest) {
-    const Floats e = exp_of_negative(last - top);
+  if (scores.rest) {
+    const Floats e = exp_of_negative(scores.last() - top);
     sum += e;
     if (kPadded) {
-      store(x + whole, e);
+      store(x + scores.whole, e);
     } else {
-      store_part(x + whole, e, rest);
+      store_part(x + scores.whole, e, scores.rest);
     }
   }
   return sum_of(sum);
 }
 
 template <bool kPadded>
-float exponentials(float* x, const float* mask, float scale, int64_t n, bool nan_to_zero) {
-  return mask ? exponentials<true, kPadded>(x, mask, scale, n, nan_to_zero)
-              : exponentials<false, kPadded>(x, mask, scale, n, nan_to_zero);
+float greatest_score(const float* x, const float* mask, float scale, int64_t n) {
+  return mask ? greatest_score<true, kPadded>(x, mask, scale, n) : greatest_score<false, kPadded>(x, mask, scale, n);
+}
+
+template <bool kPadded>
+float exponentials(float* x, const float* mask, float scale, int64_t n, bool nan_to_zero, float top) {
+  return mask ? exponentials<true, kPadded>(x, mask, scale, n, nan_to_zero, top)
+              : exponentials<false, kPadded>(x, mask, scale, n, nan_to_zero, top);
 }
 
 }  // namespace simd
 
 inline void softmax_row(float* x, const float* mask, float scale, int64_t n, bool nan_to_zero) {
-  const float inverse = 1.0f / simd::exponentials<false>(x, mask, scale, n, nan_to_zero);
+  const float top = simd::greatest_score<false>(x, mask, scale, n);
+  const float inverse = 1.0f / simd::exponentials<false>(x, mask, scale, n, nan_to_zero, top);
   simd::walk(n, [&](int64_t i, auto at) __attribute__((always_inline)) { at.write(x + i, at.read(x + i) * inverse); });
 }
 

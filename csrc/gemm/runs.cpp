@@ -87,7 +87,8 @@ class Packer {
 RunPlan::RunPlan(const PackedInt8& weight, const Tensor& order, const Tensor& lengths, int high,
                  const std::vector<int32_t>& start) {
   const int64_t panels = weight.panels, quads = weight.quads;
-  require(order.dtype == Dtype::s32 && order.shape == Shape({panels, quads}), Fault::plan, "the order must be int32 [panels, quads]");
+  require(order.dtype == Dtype::s32 && order.shape == Shape({panels, quads}), Fault::plan,
+          "the order must be int32 [panels, quads]");
   require(lengths.dtype == Dtype::s32 && lengths.shape.rank() == 2 && lengths.shape[0] == panels, Fault::plan,
           "the lengths must be int32 [panels, runs]");
   require(weight.pairs_fit, Fault::plan, "runs of weights whose pairs saturate");
@@ -110,7 +111,8 @@ RunPlan::RunPlan(const PackedInt8& weight, const Tensor& order, const Tensor& le
     PanelRuns runs{};
     int64_t at = 0;
     for (int64_t r = 0; r < lengths.shape[1] && length[r]; ++r) {
-      require(length[r] >= 1 && length[r] <= kMaxLength && length[r] <= quads - at, Fault::plan, "a run of an impossible length");
+      require(length[r] >= 1 && length[r] <= kMaxLength && length[r] <= quads - at, Fault::plan,
+              "a run of an impossible length");
       for (int32_t left = length[r]; left > 0; ++runs.runs) {
         const int32_t piece = std::min(left, kLongestRun);
         packer.add(p, wanted + at, piece, start_.data() + p * kPanel);

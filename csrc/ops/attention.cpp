@@ -53,6 +53,15 @@ struct MaskSteps {
   }
 };
 
+// Pieces that each head's rows are cut into. One where there are heads enough for all threads, because each piece packs
+// all of its head's keys again; else so many that each thread has pieces of as many rows.
+int64_t cuts_of(int64_t batch, int64_t heads, int64_t rows, int64_t threads) {
+  const int64_t all = batch * heads, most = std::max<int64_t>(1, rows / kMinRows);
+  if (threads == 1 || all >= 4 * threads) return 1;
+  const int64_t cuts = std::min((8 * threads + all - 1) / all, most);
+  return batch % threads && most >= threads ? std::max(threads, cuts / threads * threads) : cuts;
+}
+
 class Attention : public Operator {
  public:
   explicit Attention(const Recipe& recipe) {
@@ -111,13 +120,7 @@ class Attention : public Operator {
     const float* mask = optional_input(run, kMask);
     const MaskSteps steps(mask ? run.in[kMask].shape : Shape(), keys);
 
-    // A head's rows are cut where there are fewer heads than keep all threads busy: each piece packs all keys again.
-    const int64_t all = batch * heads_, wanted = 8 * int64_t{run.pool.threads()};
-    const int64_t threads = run.pool.threads(), most = std::max<int64_t>(1, rows / kMinRows);
-    int64_t cuts = threads > 1 ? std::min((wanted + all - 1) / all, most) : 1;
-    if (all >= 4 * threads)
-      cuts = 1;
-    else if (batch % threads && most >= threads) cuts = std::max(threads, cuts / threads * threads);  // as many rows each
+    const int64_t all = batch * heads_, cuts = cuts_of(batch, heads_, rows, run.pool.threads());
     const double products = static_cast<double>(rows / cuts) * static_cast<double>(keys * d_);
     const RowChunks chunks(all * cuts, products * kNanoseconds + 100.0, run.pool.threads());
     const int64_t spread = mask && steps.spread ? rows * keys : 0;

@@ -88,7 +88,8 @@ void GemmInt8::run(const Run& run) const {
   if (!copies(a.dtype)) {
     const Rows rows{const_cast<uint8_t*>(a.as<uint8_t>()), weight_.k, nullptr, nullptr};  // only read
     run.pool.parallel(grid.chunks(), [&](int64_t chunk, int) {
-      grid.walk(chunk, [&](int64_t, int64_t row, int count, int64_t column, int columns) {
+      grid.walk(chunk, [&](int64_t tile, int64_t row, int count, int64_t column, int columns) {
+        fetch_ahead(grid, tile, column);
         multiply(run, row, count, column, columns, rows);
       });
     });
@@ -103,6 +104,7 @@ void GemmInt8::run(const Run& run) const {
     unsigned late = 0;
     int number = 0;
     grid.walk(chunk, [&](int64_t tile, int64_t row, int count, int64_t column, int columns) {
+      fetch_ahead(grid, tile, column);
       if (states.try_ready(tile, [&] { ready(run, row, count, rows); })) {
         multiply(run, row, count, column, columns, rows);
       } else {
@@ -118,6 +120,18 @@ void GemmInt8::run(const Run& run) const {
         multiply(run, row, count, column, columns, rows);
       });
   });
+}
+
+// Asks for a piece of the next columns' weights, so that they are in L2 when their turn comes: in a network a layer's
+// weights come from L3 or memory. (The kernel of runs does this itself, panel by panel.)
+void GemmInt8::fetch_ahead(const Grid& grid, int64_t tile, int64_t column) const {
+  const int64_t panel = (column + kBlockColumns) / kPanel;
+  if (runs_ || panel >= weight_.panels) return;
+  const int64_t lines = std::min<int64_t>(kBlockPanels, weight_.panels - panel) * weight_.quads;
+  const int64_t tiles = grid.tiles(), at = tile % tiles;
+  const int8_t* next = weight_.panel(panel);
+  for (int64_t line = lines * at / tiles; line < lines * (at + 1) / tiles; ++line)
+    __builtin_prefetch(next + line * 64, 0, 2);
 }
 
 void GemmInt8::multiply(const Run& run, int64_t row, int rows, int64_t column, int columns, const Rows& from) const {

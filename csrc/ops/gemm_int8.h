@@ -32,6 +32,7 @@ class GemmInt8 : public Operator {
   // Bytes are read where they lie unless a row ends inside a quad: its last read would leave the tensor.
   bool copies(Dtype dtype) const { return dtype == Dtype::f32 || weight_.k % 4; }
   void ready(const Run& run, int64_t row, int rows, const Rows& to) const;
+  void fetch_ahead(const Grid& grid, int64_t tile, int64_t column) const;
   void multiply(const Run& run, int64_t row, int rows, int64_t column, int columns, const Rows& from) const;
 
   PackedInt8 weight_;

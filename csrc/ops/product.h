@@ -37,8 +37,9 @@ struct Grid {
 
   int64_t chunks() const { return m ? row_blocks * column_blocks : 0; }
 
-  // Tiles of rows, however many blocks of columns.
-  int64_t row_tiles() const { return row_blocks * tiles_of(block_rows); }
+  // Tiles of a block of rows, and of all rows.
+  int64_t tiles() const { return tiles_of(block_rows); }
+  int64_t row_tiles() const { return row_blocks * tiles(); }
 
   // Calls tile(number of the tile of rows, row, rows, column, columns) over the chunk's tiles, with rows spread evenly
   // over the tiles (11 = 6 + 5).
@@ -47,10 +48,10 @@ struct Grid {
     const int64_t first = chunk / column_blocks * block_rows, last = std::min(m, first + block_rows);
     const int64_t column = chunk % column_blocks * kBlockColumns;
     const int columns = static_cast<int>(std::min<int64_t>(kBlockColumns, n - column));
-    const int64_t tiles = tiles_of(last - first), number = chunk / column_blocks * tiles_of(block_rows);
+    const int64_t count = tiles_of(last - first), number = chunk / column_blocks * tiles();
     int64_t row = first;
-    for (int64_t i = 0; i < tiles; ++i) {
-      const int rows = static_cast<int>((last - row + tiles - i - 1) / (tiles - i));
+    for (int64_t i = 0; i < count; ++i) {
+      const int rows = static_cast<int>((last - row + count - i - 1) / (count - i));
       tile(number + i, row, rows, column, columns);
       row += rows;
     }

@@ -10,7 +10,9 @@ from ..core.errors import EngineUnavailableError
 
 __all__ = ["available", "engine", "kinds", "supported_isas"]
 
-NOT_BUILT = "the native engine is not built; build it: pip install . again where there is a C++ compiler (or: make native)"
+NOT_BUILT = (
+    "the native engine is not built; build it: pip install . again where there is a C++ compiler (or: make native)"
+)
 
 
 @functools.cache

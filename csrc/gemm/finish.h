@@ -36,7 +36,7 @@ struct Scaled {
   int32_t row_zero;
 
   template <typename How>
-  SPEEDWELL_INLINE Floats at(int j, const How& how) const {
+  SPEEDWELL_INLINE Floats at(int64_t j, const How& how) const {
     Ints x;
     __builtin_memcpy(&x, sum + j, sizeof x);
     Floats scale = load(e.scale + j);
@@ -61,26 +61,16 @@ inline void finish_rows(const int32_t* sums, int64_t lds, int rows, int columns,
                                            kRowScale ? e.row_scale[r] : 1.0f, kRowScale ? e.row_zero[r] : 0};
     float* out_float = e.out_float ? e.out_float + r * e.ldo : nullptr;
     uint8_t* out_u8 = e.out_u8 ? e.out_u8 + r * e.ldq : nullptr;
-    if (e.activation != Activation::none || (out_float && out_u8)) {
-      float values[kBlockColumns];
-      float* out = out_float ? out_float : values;
-      walk(columns, [&](int64_t j, auto how) __attribute__((always_inline)) {
-        how.write(values + j, row.at(static_cast<int>(j), how));
-      });
-      activate(values, out, columns, e.activation);
-      if (out_u8) quantize_all(out, out_u8, columns, levels);
-    } else if (out_float) {
-      walk(columns, [&](int64_t j, auto how) __attribute__((always_inline)) {
-        how.write(out_float + j, row.at(static_cast<int>(j), how));
-      });
-    } else {
-      int j = 0;
-      for (; j + 4 * kLanes <= columns; j += 4 * kLanes)
-        store_bytes(out_u8 + j, level(row.at(j, Whole{}), levels), level(row.at(j + kLanes, Whole{}), levels),
-                    level(row.at(j + 2 * kLanes, Whole{}), levels), level(row.at(j + 3 * kLanes, Whole{}), levels));
-      for (; j + kLanes <= columns; j += kLanes) store_bytes(out_u8 + j, level(row.at(j, Whole{}), levels));
-      if (j < columns) store_bytes_part(out_u8 + j, level(row.at(j, Part{columns - j}), levels), columns - j);
+    const auto value = [&](int64_t j, auto how) __attribute__((always_inline)) { return row.at(j, how); };
+    if (!out_float && e.activation == Activation::none) {
+      store_levels(out_u8, columns, levels, value);
+      continue;
     }
+    float values[kBlockColumns];
+    float* out = out_float ? out_float : values;
+    walk(columns, [&](int64_t j, auto how) __attribute__((always_inline)) { how.write(out + j, value(j, how)); });
+    if (e.activation != Activation::none) activate(out, out, columns, e.activation);
+    if (out_u8) quantize_all(out, out_u8, columns, levels);
   }
 }
 

@@ -123,7 +123,7 @@ RunPlan::RunPlan(const PackedInt8& weight, const Tensor& order, const Tensor& le
     require(at == quads, Fault::plan, "the runs do not cover the panel");
     panels_.push_back(runs);
   }
-  packer.stream.insert(packer.stream.end(), 2, 0);
+  packer.stream.push_back(0);  // read for nothing
   stream_ = std::move(packer.stream);
   bytes_ = allocate(packer.bytes.size());
   if (!packer.bytes.empty()) std::memcpy(bytes_.get(), packer.bytes.data(), packer.bytes.size());

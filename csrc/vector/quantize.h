@@ -72,15 +72,20 @@ SPEEDWELL_INLINE Ints load_bytes(const uint8_t* p) {
 #endif
 }
 
-SPEEDWELL_INLINE void quantize_all(const float* in, uint8_t* out, int64_t n, const Levels& q) {
+// The levels of at(i, how) for i in [0, n), `how` as in walk.
+template <typename Source>
+SPEEDWELL_INLINE void store_levels(uint8_t* out, int64_t n, const Levels& q, const Source& at) {
+  const Whole whole;
   int64_t i = 0;
-  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
-    const float* x = in + i;
-    store_bytes(out + i, level(load(x), q), level(load(x + kLanes), q), level(load(x + 2 * kLanes), q),
-                level(load(x + 3 * kLanes), q));
-  }
-  for (; i + kLanes <= n; i += kLanes) store_bytes(out + i, level(load(in + i), q));
-  if (i < n) store_bytes_part(out + i, level(load_part(in + i, n - i), q), n - i);
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes)
+    store_bytes(out + i, level(at(i, whole), q), level(at(i + kLanes, whole), q), level(at(i + 2 * kLanes, whole), q),
+                level(at(i + 3 * kLanes, whole), q));
+  for (; i + kLanes <= n; i += kLanes) store_bytes(out + i, level(at(i, whole), q));
+  if (i < n) store_bytes_part(out + i, level(at(i, Part{n - i}), q), n - i);
+}
+
+SPEEDWELL_INLINE void quantize_all(const float* in, uint8_t* out, int64_t n, const Levels& q) {
+  store_levels(out, n, q, [&](int64_t i, auto how) __attribute__((always_inline)) { return how.read(in + i); });
 }
 
 }  // namespace simd

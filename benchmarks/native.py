@@ -1,12 +1,13 @@
 """F1: our native engine against ONNX Runtime, OpenVINO, TorchInductor and PyTorch on transformer networks.
 
-Compared, for each network, batch and number of threads: the native engine (static int8, dynamic int8 with a scale for
-each row, float32) and the peers at their best documented settings (native_runners.py). Two groups of rows: "same
-graph" (the peer runs the very ONNX file that ours is lowered from: exported and quantized by our own passes) and "each
-its own recipe" (ONNX Runtime's transformer optimizer and its ``quantize_dynamic``, torch's ``quantize_dynamic``,
-inductor with frozen weights, eager with fused attention). A case's ratio is that of the fastest peer over our static
-int8; a peer that fails keeps its row. Each round opens every contender in a fresh process, in random order; one sleeps
-while another is timed. Before the rounds each answers 8 samples, which are compared with the unoptimized float32 graph.
+Compared, for each network, batch and number of threads: the native engine (static int8, the same with activations of
+7 bits where weights have 7, dynamic int8 with a scale for each row, float32) and the peers at their best documented
+settings (native_runners.py). Two groups of rows: "same graph" (the peer runs the very ONNX file that ours is lowered
+from: exported and quantized by our own passes) and "each its own recipe" (ONNX Runtime's transformer optimizer and its
+``quantize_dynamic``, torch's ``quantize_dynamic``, inductor with frozen weights, eager with fused attention). A case's
+ratio is that of the fastest peer over our static int8; a peer that fails keeps its row. Each round opens every
+contender in a fresh process, in random order; one sleeps while another is timed. Before the rounds each answers 8
+samples, which are compared with the unoptimized float32 graph.
 
 MiniLM is trained; the other networks are drawn at random, normal per channel, and say so. All sessions of a round are
 open at once: BERT-base needs about 8 GB. Everything takes hours; the headline alone:
@@ -127,7 +128,7 @@ def one_setting(
     quick, held = arguments.quick, bool(how)
     busy = arguments.with_load and setting.case == "minilm-128"
     half = record.machine.has_bf16 and not held
-    contenders = (*ours(isas, busy), *peers(setting.network, quick, half))
+    contenders = (*ours(isas, busy, maker.bits == 7), *peers(setting.network, quick, half))
     print(f"{setting.case}: {len(contenders)} contenders", flush=True)
     products = maker.products(setting, frozenset(c.runner for c in contenders))
     contest = Contest(contenders, products, setting.threads, maker.environment, scratch / "workers")

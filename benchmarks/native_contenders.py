@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from native_networks import Network
@@ -31,7 +31,10 @@ QUICK_OTHERS = ("torch dynamic int8", "openvino static int8", "onnxruntime stati
 
 @dataclass(frozen=True)
 class Contender:
-    """``form``: static, dynamic or float. ``product``: what its runner opens. ``same_graph``: one of ours."""
+    """``form``: static, dynamic or float. ``product``: what its runner opens. ``same_graph``: one of ours.
+
+    ``against_all``: compared with every peer, not only with those of its form.
+    """
 
     name: str
     form: str
@@ -39,6 +42,7 @@ class Contender:
     product: str
     same_graph: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
+    against_all: bool = False
 
     def group(self, mine: Contender) -> str:
         """Whether it runs the very graph that ``mine`` is lowered from."""
@@ -66,13 +70,19 @@ def title(form: str, isas: Sequence[str], isa: str) -> str:
     return f"native {WORDS[form]}" + ("" if isa == isas[0] else f", {isa}")
 
 
-def ours(isas: Sequence[str], busy: bool) -> tuple[Contender, ...]:
-    """Each form on each instruction set. ``busy``: the first once more, beside a process that holds one core."""
+def ours(isas: Sequence[str], busy: bool, narrow: bool) -> tuple[Contender, ...]:
+    """Each form on each instruction set. ``busy``: the first once more, beside a process that holds one core.
+
+    ``narrow``: the first once more, with activations of 7 bits.
+    """
     made = [
         Contender(title(form, isas, isa), form, "native", f"plan_{form}", options={"isa": isa})
         for isa in isas
         for form in WORDS
     ]
+    made[0] = replace(made[0], against_all=True)
+    if narrow:
+        made.insert(1, replace(made[0], name=f"{made[0].name}, 7-bit activations", product="plan_narrow"))
     if busy:
         loaded = {"isa": isas[0], "busy": True}
         made.append(Contender(made[0].name + BUSY, "static", "native", "plan_static", options=loaded))

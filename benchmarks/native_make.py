@@ -44,9 +44,12 @@ def export(folder: Path, network: Network, texts: Path | None) -> dict[str, Any]
     return {"torch": encode(whole), "float": encode(graph)}
 
 
-def quantized(folder: Path, network: Network, texts: Path | None, model: Model, how: str, bits: int) -> Any:
-    """``model`` by our ``quantize_static`` or ``quantize_dynamic``, weights of ``bits`` bits."""
-    step = Step(f"quantize_{how}", {"weight_bits": bits})
+def quantized(folder: Path, network: Network, texts: Path | None, model: Model, form: str, bits: int) -> Any:
+    """``model`` by our ``quantize_static`` or ``quantize_dynamic``, weights of ``bits`` bits; ``form`` "narrow" is the
+    static one with activations of 7 bits.
+    """
+    kind, activations = ("static", {"activation_bits": 7}) if form == "narrow" else (form, {})
+    step = Step(f"quantize_{kind}", {"weight_bits": bits, **activations})
     return encode(passes.build(step)(model, _context(folder, network, texts)))
 
 

@@ -25,7 +25,8 @@ from speedwell.sources import load_model
 
 __all__ = ["FORMS", "Maker", "Products"]
 
-FORMS = ("static", "dynamic", "float")
+FORMS = ("static", "narrow", "dynamic", "float")
+"""What of ours is lowered; "narrow" has activations of 7 bits, and is made where weights have no more."""
 LIMIT_SECONDS = 3600.0
 VERSIONED = ("torch", "transformers", "onnx", "onnxruntime", "numpy")
 MAKING = ("native_make.py", "native_inputs.py", "native_networks.py")
@@ -75,10 +76,11 @@ class Maker:
             return found
         graph = decode(Model, exported["float"])
         found.made |= {"torch": decode(Model, exported["torch"]), "float": graph}
-        for how in ("static", "dynamic"):
-            made = self._made(root / f"{how}-{self.bits}", found, how, make.quantized, **common, model=graph, how=how,
-                              bits=self.bits)  # fmt: skip
-            found.made[how] = made and decode(Model, made)
+        forms = ("static", "narrow", "dynamic") if self.bits == 7 else ("static", "dynamic")
+        for form in forms:
+            made = self._made(root / f"{form}-{self.bits}", found, form, make.quantized, **common, model=graph,
+                              form=form, bits=self.bits)  # fmt: skip
+            found.made[form] = made and decode(Model, made)
         if "onnxruntime" in runners:
             self._onnxruntime(root, found, common)
         if "inductor" in runners:

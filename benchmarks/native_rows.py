@@ -19,7 +19,8 @@ MEGABYTE = 1e6
 
 
 def speed_rows(setting: Setting, record: Record, contest: Contest, taken: Rounds, words: str, how: str) -> None:
-    """Our static int8 against every peer (the case itself), then our other forms against the peers of their form.
+    """Our static int8 against every peer (the case itself), then our other forms against the peers of their form, or
+    all where the contender says so.
 
     ``words``: what each note says of weights and inputs. ``how`` peers were held to AVX2, if so.
     """
@@ -32,12 +33,12 @@ def speed_rows(setting: Setting, record: Record, contest: Contest, taken: Rounds
             _row(case, record, contest, taken, mine, first, "itself at its quiet time")
             continue
         for peer in peers:
-            if mine is not first and peer.form != mine.form:
+            if not mine.against_all and peer.form != mine.form:
                 continue
             note = f"{words}; {_cosines(contest, mine, peer)}"
             if how and peer.name in contest.checked:
                 note += f"; {held_note(peer, contest.checked[peer.name].facts, how)}"
-            enough = mine is not first or working >= LEAST_PEERS
+            enough = not mine.against_all or working >= LEAST_PEERS
             _row(case, record, contest, taken, mine, peer, note, peer.group(mine), enough)
     _control(setting, record, taken, first.name)
 

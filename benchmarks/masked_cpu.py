@@ -1,10 +1,18 @@
-"""``masked``: what makes a process, and all libraries in it, see a CPU with AVX2 and nothing newer (masked_cpu.cpp)."""
+"""``masked``: what makes a process, and all libraries in it, see a CPU with AVX2 and nothing newer (masked_cpu.cpp).
+
+Any command on such a CPU, with a /proc/cpuinfo that agrees (in a mount namespace of its own: Linux, as root or where
+user namespaces are allowed):
+
+    python benchmarks/masked_cpu.py speedwell accelerate ...
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +22,9 @@ __all__ = ["MaskError", "masked"]
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 ASK = "from speedwell.native import supported_isas; print(*supported_isas())"
+
+NEWER = re.compile(r"avx512\w*|avx_vnni\w*|amx_\w+|avx_ifma|avx_ne_convert|avx10\w*")
+"""Flags of /proc/cpuinfo beyond AVX2, as Linux spells them (arch/x86/include/asm/cpufeatures.h)."""
 
 
 class MaskError(Exception):
@@ -37,3 +48,30 @@ def masked(folder: Path) -> Mapping[str, str]:
             f"CPUID does not fault here (Linux on a CPU that can): {done.stdout.strip() or done.stderr[-200:]}"
         )
     return environment
+
+
+def masked_cpuinfo(text: str) -> str:
+    """/proc/cpuinfo without the flags of what is masked."""
+    lines = text.splitlines(keepends=True)
+    return "".join(NEWER.sub("", line) if line.startswith("flags") else line for line in lines)
+
+
+def main(command: list[str]) -> int:
+    """Run ``command`` masked; its exit status."""
+    if not command:
+        raise SystemExit("usage: masked_cpu.py COMMAND [ARGUMENT...]")
+    with tempfile.TemporaryDirectory(prefix="speedwell-mask-") as name:
+        folder = Path(name)
+        try:
+            environment = {**os.environ, **masked(folder)}
+        except MaskError as error:
+            raise SystemExit(str(error)) from None
+        cpuinfo = folder / "cpuinfo"
+        cpuinfo.write_text(masked_cpuinfo(Path("/proc/cpuinfo").read_text()))
+        own = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
+        cover = ["sh", "-c", 'mount --bind "$0" /proc/cpuinfo && exec "$@"', str(cpuinfo)]
+        return subprocess.run([*own, *cover, *command], env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

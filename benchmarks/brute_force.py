@@ -13,7 +13,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +21,14 @@ from demo_case import demo_arguments
 from finished_run import FinishedRun
 from interval import timed_ratio
 from record import Record, parser
-from speedwell.core import Candidate, Outcome
-from speedwell.measure import AGAIN, Remote, run_rounds, with_control
+from speedwell.core import Outcome
+from speedwell.measure import AGAIN
 from speedwell.report import candidate_label
 from speedwell.search import Judgement, judge_all, ratio
 from speedwell.workflow.comparing import comparison_for
-from speedwell.workflow.trial import turns
 
 CASE = "winner over the best of all"
 FLOOR = 0.97
-SECONDS_A_ROUND = 1.0
 
 
 def main() -> None:
@@ -67,15 +64,9 @@ def compare(run: FinishedRun, record: Record, quick: bool, most: int) -> None:
     good.sort(key=lambda o: -(ratio(o) or 0.0))
     timed = [o for o in good[:most]]
     timed += [o for o in outcomes if o.candidate.key in (best.key, base.key) and o not in timed]
-    openers = {o.candidate.key: opener(run, o.candidate) for o in timed}
+    openers = {o.candidate.key: run.opener(o.candidate) for o in timed}
     many = len(run.prepared.workloads)
-    calls = [max(5, min(20, int(SECONDS_A_ROUND / max(run.seconds(o) for o in timed))))] * many
-    block, settle = turns(max(run.seconds(o) for o in timed))
-    told = 4 if quick else 12
-    taken = run_rounds(
-        with_control(openers, best.key), told, calls, np.random.default_rng(0),
-        lambda n: print(f"round {n} of {told}: {len(openers) + 1} sessions", flush=True), block=block, settle=settle,
-    )  # fmt: skip
+    taken = run.rounds(openers, best.key, max(run.seconds(o) for o in timed), quick)
     medians: dict[str, list[float]] = {}
     for key in [*openers, best.key + AGAIN]:
         medians[key] = [float(np.median(theirs)) for _, theirs in taken.pairs(best.key, key)]
@@ -125,12 +116,6 @@ def measured(run: FinishedRun) -> list[Outcome]:
         print(f"{number} of {len(todo)}: {candidate.label}: {said}", flush=True)
     run.bench.close()
     return list(known.values())
-
-
-def opener(run: FinishedRun, candidate: Candidate) -> Callable[[], Remote]:
-    """Built once, before the rounds."""
-    model = run.bench.build(candidate).model
-    return lambda: run.session(model, candidate.engine)
 
 
 def why(outcome: Outcome, judgement: Judgement) -> str:

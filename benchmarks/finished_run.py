@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from speedwell.core import Candidate, Evidence, Hardware, Model, Outcome, Result, decode, loads
-from speedwell.measure import Remote
+from speedwell.core import AccuracyClaim, Candidate, Evidence, Hardware, Model, Outcome, Result, decode, loads
+from speedwell.measure import Remote, Rounds, run_rounds, with_control
 from speedwell.search import Space, Store
 from speedwell.workflow.data_job import encode_confirmation
 from speedwell.workflow.offering import Offers, engine_offers
 from speedwell.workflow.preparation import sets_of
 from speedwell.workflow.prepared import Prepared
 from speedwell.workflow.run_folder import RunFolder
-from speedwell.workflow.trial import Bench
+from speedwell.workflow.trial import Bench, turns
 from speedwell.workflow.workers import Workers
 
-__all__ = ["FinishedRun"]
+__all__ = ["FinishedRun", "claim_words"]
 
 LIMIT_SECONDS = 600.0
+SECONDS_A_ROUND = 1.0
 
 
 class FinishedRun:
@@ -60,9 +62,21 @@ class FinishedRun:
         """A session of any model on any engine, with the run's inputs, in a process of its own."""
         return self.bench.open(model, engine)
 
-    def open(self, candidate: Candidate) -> Remote:
-        """A session of a candidate, built where it was not yet."""
-        return self.session(self.bench.build(candidate).model, candidate.engine)
+    def opener(self, candidate: Candidate) -> Callable[[], Remote]:
+        """Opens sessions of a candidate that is built once, now."""
+        model = self.bench.build(candidate).model
+        return lambda: self.session(model, candidate.engine)
+
+    def rounds(self, openers: Mapping[str, Callable[[], Remote]], twice: str, slowest: float, quick: bool) -> Rounds:
+        """All in shared rounds, ``twice`` again as the control, on every workload. ``slowest``: seconds of a call."""
+        both = with_control(openers, twice) if twice in openers else openers
+        calls = [max(5, min(20, int(SECONDS_A_ROUND / slowest)))] * len(self.prepared.workloads)
+        block, settle = turns(slowest)
+        told = 4 if quick else 12
+        return run_rounds(
+            both, told, calls, np.random.default_rng(0),
+            lambda n: print(f"round {n} of {told}: {len(both)} sessions", flush=True), block=block, settle=settle,
+        )  # fmt: skip
 
     def confirmation(self, model: Model, engine: str) -> Evidence:
         """A model's answers on the confirmation split: the part that the run's budget paid for."""
@@ -91,3 +105,8 @@ class FinishedRun:
     def seconds(self, outcome: Outcome) -> float:
         """Median seconds of a call on the first workload."""
         return float(np.median(outcome.timings[0].candidate[0]))
+
+
+def claim_words(claim: AccuracyClaim) -> str:
+    """What a judgement on the confirmation split says, for a row's note."""
+    return f"{100 * claim.candidate:.2f} %, at worst {-100 * claim.lower:.2f} points lower: {claim.verdict.value}"

@@ -128,7 +128,7 @@ def one_setting(
     quick, held = arguments.quick, bool(how)
     busy = arguments.with_load and setting.case == "minilm-128"
     half = record.machine.has_bf16 and not held
-    contenders = (*ours(isas, busy, maker.bits == 7), *peers(setting.network, quick, half))
+    contenders = (*ours(isas, busy, maker.narrow), *peers(setting.network, quick, half))
     print(f"{setting.case}: {len(contenders)} contenders", flush=True)
     products = maker.products(setting, frozenset(c.runner for c in contenders))
     contest = Contest(contenders, products, setting.threads, maker.environment, scratch / "workers")

@@ -62,6 +62,11 @@ class Maker:
     bits: int
     environment: Mapping[str, str]
 
+    @property
+    def narrow(self) -> bool:
+        """Whether activations of 7 bits are tried too: where no kernel has a dot product."""
+        return self.bits == 7
+
     def products(self, setting: Setting, runners: frozenset[str]) -> Products:
         """Those of one setting; only what ``runners`` open is made. What fails is in ``failed``."""
         network, texts = setting.network, self.texts
@@ -76,7 +81,7 @@ class Maker:
             return found
         graph = decode(Model, exported["float"])
         found.made |= {"torch": decode(Model, exported["torch"]), "float": graph}
-        forms = ("static", "narrow", "dynamic") if self.bits == 7 else ("static", "dynamic")
+        forms = ("static", "narrow", "dynamic") if self.narrow else ("static", "dynamic")
         for form in forms:
             made = self._made(root / f"{form}-{self.bits}", found, form, make.quantized, **common, model=graph,
                               form=form, bits=self.bits)  # fmt: skip

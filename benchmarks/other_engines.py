@@ -11,20 +11,16 @@ text length, the 95th percentile); its ratio is that of the fastest other engine
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from finished_run import FinishedRun
+from finished_run import FinishedRun, claim_words
 from interval import timed_ratio
 from record import Record, parser
 from speedwell.core import Evidence, Outcome
-from speedwell.measure import AGAIN, Remote, Rounds, judge, run_rounds, with_control
+from speedwell.measure import AGAIN, Rounds, judge
 from speedwell.search import ratio
-from speedwell.workflow.trial import turns
-
-SECONDS_A_ROUND = 1.0
 
 
 def main() -> None:
@@ -57,9 +53,7 @@ def certified_rivals(run: FinishedRun, winner: Outcome) -> list[tuple[Outcome, s
         ]
         for outcome in sorted(theirs, key=lambda o: -(ratio(o) or 0.0)):
             claim = judge(base, answers(run, outcome), run.prepared.promise)
-            said = (
-                f"{100 * claim.candidate:.2f} %, at worst {-100 * claim.lower:.2f} points lower: {claim.verdict.value}"
-            )
+            said = claim_words(claim)
             print(f"{outcome.candidate.label}: {said}", flush=True)
             if claim.verdict.holds:
                 found.append((outcome, said))
@@ -74,21 +68,8 @@ def answers(run: FinishedRun, outcome: Outcome) -> Evidence:
 
 def timed(run: FinishedRun, outcomes: list[Outcome], quick: bool) -> Rounds:
     """All of them in shared rounds, the first twice."""
-    slowest = max(run.seconds(o) for o in outcomes)
-    calls = [max(5, min(20, int(SECONDS_A_ROUND / slowest)))] * len(run.prepared.workloads)
-    block, settle = turns(slowest)
-    told = 4 if quick else 12
-    openers = {o.candidate.key: opener(run, o) for o in outcomes}
-    return run_rounds(
-        with_control(openers, outcomes[0].candidate.key), told, calls, np.random.default_rng(0),
-        lambda n: print(f"round {n} of {told}: {len(openers) + 1} sessions", flush=True), block=block, settle=settle,
-    )  # fmt: skip
-
-
-def opener(run: FinishedRun, outcome: Outcome) -> Callable[[], Remote]:
-    """Built once, before the rounds."""
-    model = run.bench.build(outcome.candidate).model
-    return lambda: run.session(model, outcome.candidate.engine)
+    openers = {o.candidate.key: run.opener(o.candidate) for o in outcomes}
+    return run.rounds(openers, outcomes[0].candidate.key, max(run.seconds(o) for o in outcomes), quick)
 
 
 def rows(

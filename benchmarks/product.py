@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from finished_run import FinishedRun
+from finished_run import FinishedRun, claim_words
 from interval import timed_ratio
 from peer_environment import peer_environment
 from product_case import ProductCase
@@ -31,16 +31,14 @@ from record import Record, parser
 from speedwell.core import AccuracyClaim, Candidate, Model, Step
 from speedwell.core.errors import SpeedwellError
 from speedwell.inputs import EncodedSplit
-from speedwell.measure import AGAIN, Remote, Rounds, judge, run_rounds, with_control
+from speedwell.measure import AGAIN, Remote, Rounds, judge
 from speedwell.workflow.open import unpack
-from speedwell.workflow.trial import turns
 
 PACKAGES = ("nncf", "openvino", "onnx", "onnxruntime", "numpy")
 FLOOR = 2.0
 OURS, EAGER = "speedwell", "original (eager)"
 BACKENDS = {"openvino": "product.xml", "onnx": "product.onnx"}
 RUNS_ON = {"openvino": "openvino", "onnx": "onnxruntime"}
-SECONDS_A_ROUND = 1.0
 MAX_DROP = 0.01
 
 
@@ -183,15 +181,7 @@ def judged(run: FinishedRun, contest: Contest) -> dict[str, AccuracyClaim]:
 def timed(run: FinishedRun, contest: Contest, quick: bool) -> Rounds:
     """All of them in shared rounds, ours twice (the control)."""
     openers = {name: opener(run, *made) for name, made in contest.models.items()}
-    base = run.seconds(run.original)
-    block, settle = turns(base)
-    calls = [max(5, min(20, int(SECONDS_A_ROUND / base)))] * len(run.prepared.workloads)
-    told = 4 if quick else 12
-    both = with_control(openers, OURS) if OURS in openers else openers
-    return run_rounds(
-        both, told, calls, np.random.default_rng(0), lambda n: print(f"round {n} of {told}", flush=True),
-        block=block, settle=settle,
-    )  # fmt: skip
+    return run.rounds(openers, OURS, run.seconds(run.original), quick)
 
 
 def opener(run: FinishedRun, model: Model, engine: str) -> Callable[[], Remote]:
@@ -216,9 +206,7 @@ def rows(
         claim, made = claims.get(name), contest.made_in.get(name)
         words = [f"made in {made:.0f} s"] if made else []
         if claim is not None:
-            words.append(
-                f"{100 * claim.candidate:.2f} %, at worst {-100 * claim.lower:.2f} points lower: {claim.verdict.value}"
-            )
+            words.append(claim_words(claim))
         if name in contest.failed:
             record.row(case.name, "ms", ms.get(OURS), name, None, note=contest.failed[name])
             continue
@@ -243,9 +231,7 @@ def our_words(run: FinishedRun, claim: AccuracyClaim | None) -> str:
     label = run.result.best.label if run.result.best else "keep the original"
     if claim is None:
         return label
-    return (
-        f"{label}: {100 * claim.candidate:.2f} %, at worst {-100 * claim.lower:.2f} points lower: {claim.verdict.value}"
-    )
+    return f"{label}: {claim_words(claim)}"
 
 
 def middle(taken: Rounds, name: str) -> float:

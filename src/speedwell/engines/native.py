@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -80,8 +79,10 @@ class NativeSession:
         self._feed = Feed(model.signature)
         self._outputs = model.signature.output_names
         self._session: Any = None
-        with _our_words("compile"):
+        try:
             session, operators = _opened(model.payload, min(threads, MOST_THREADS), scratch, keeps)
+        except Exception as error:
+            _raise("compile", error)
         names = model.signature.input_names
         if set(session.input_names) != set(names) or not set(self._outputs) <= set(session.output_names):
             raise EngineError(
@@ -98,8 +99,10 @@ class NativeSession:
         """The arrays belong to the caller: outputs are copied out of the executor's memory."""
         session = self._alive()
         arrays = self._feed(inputs)
-        with _our_words("run"):
+        try:
             values = session.run([arrays[i] for i in self._order])
+        except Exception as error:
+            _raise("run", error)
         outputs = dict(zip(session.output_names, values, strict=True))
         return {name: outputs[name] for name in self._outputs}
 
@@ -107,8 +110,10 @@ class NativeSession:
         """From the executor's own clock, operator by operator; one more run before is not counted."""
         session = self._alive()
         arrays = self._feed(inputs)
-        with _our_words("run"):
+        try:
             rows = session.profile([arrays[i] for i in self._order], runs)
+        except Exception as error:
+            _raise("run", error)
         return operator_times([(kind, seconds, 1) for _, kind, seconds in rows], 1)
 
     def facts(self) -> dict[str, str]:
@@ -154,15 +159,11 @@ def _opened(onnx: Path, threads: int, scratch: Path, keeps: bool) -> tuple[Any, 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _our_words(doing: str) -> Iterator[None]:
+def _raise(doing: str, error: Exception) -> NoReturn:
     """What the engine lacks as "unsupported: ...", running out of memory as it is, all else as its complaint."""
-    try:
-        yield
-    except UnsupportedError as error:
+    if isinstance(error, UnsupportedError):
         what = error.what if error.what.startswith(UNSUPPORTED) else UNSUPPORTED + " " + error.what
         raise UnsupportedError(what, error.fix) from error
-    except SpeedwellError:
-        raise
-    except Exception as error:
-        raise complaint("native", doing, error) from error
+    if isinstance(error, SpeedwellError):
+        raise error
+    raise complaint("native", doing, error) from error

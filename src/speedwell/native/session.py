@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, overload
 
 import numpy as np
@@ -34,8 +32,11 @@ class Session:
             text = (folder / PLAN).read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise PlanError(f"cannot read {folder / PLAN}: {error}", "Lower the model again.") from error
-        with _translated(self._engine):
+        self._errors = (self._engine.Error, TypeError)
+        try:
             self._session = self._engine.Session(text, str(folder / WEIGHTS), threads, isa)
+        except self._errors as error:
+            raise _ours(error) from error
         content = json.loads(text)  # the executor has read it by now, with stricter rules
         self.input_names = tuple(str(entry["name"]) for entry in content["inputs"])
         self.output_names = tuple(str(entry["name"]) for entry in content["outputs"])
@@ -48,49 +49,52 @@ class Session:
 
     def run(self, inputs: Any) -> Any:
         """Outputs for inputs in the plan's order, or by name for inputs by name. They belong to the caller."""
-        arrays = self._ordered(inputs)
-        with _translated(self._engine):
-            outputs = self._session.run(arrays)
-        return dict(zip(self.output_names, outputs, strict=True)) if isinstance(inputs, Mapping) else list(outputs)
+        # After a run this code comes back from L3 or memory, so each layer of it costs several microseconds.
+        named = not isinstance(inputs, (list, tuple)) and isinstance(inputs, Mapping)
+        arrays = self._by_name(inputs) if named else inputs
+        try:
+            outputs = self._session.run([np.asarray(array, order="C") for array in arrays])
+        except self._errors as error:
+            raise _ours(error) from error
+        return dict(zip(self.output_names, outputs, strict=True)) if named else outputs
 
     def profile(
         self, inputs: Sequence[np.ndarray] | Mapping[str, np.ndarray], runs: int
     ) -> list[tuple[str, str, float]]:
         """Name, kind and mean seconds of each operator over ``runs`` runs; one more before them is not counted."""
-        arrays = self._ordered(inputs)
-        with _translated(self._engine):
-            return list(self._session.profile(arrays, runs))
+        arrays = self._by_name(inputs) if isinstance(inputs, Mapping) else inputs
+        try:
+            return list(self._session.profile([np.asarray(array, order="C") for array in arrays], runs))
+        except self._errors as error:
+            raise _ours(error) from error
 
     def bound(self, shapes: Mapping[str, Sequence[int]]) -> Binding:
         """What inputs of these shapes make of the plan, without a run. Raises as ``run`` does."""
         if set(shapes) != set(self.input_names):
             raise InputMismatchError(f"the inputs are {sorted(shapes)}, the plan's are {sorted(self.input_names)}")
-        with _translated(self._engine):
+        try:
             return Binding.of(self._session.bound([list(shapes[name]) for name in self.input_names]))
+        except self._errors as error:
+            raise _ours(error) from error
 
     def facts(self) -> dict[str, Any]:
         """``isa``, ``threads``, ``weight_bytes``, ``arena_bytes`` (of the sizes that ran last), ``operators``."""
         return dict(self._session.facts())
 
-    def _ordered(self, inputs: Sequence[np.ndarray] | Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        if isinstance(inputs, Mapping):
-            if set(inputs) != set(self.input_names):
-                raise InputMismatchError(f"the inputs are {sorted(inputs)}, the plan's are {sorted(self.input_names)}")
-            inputs = [inputs[name] for name in self.input_names]
-        return [np.asarray(array, order="C") for array in inputs]
+    def _by_name(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """In the plan's order."""
+        if set(inputs) != set(self.input_names):
+            raise InputMismatchError(f"the inputs are {sorted(inputs)}, the plan's are {sorted(self.input_names)}")
+        return [inputs[name] for name in self.input_names]
 
 
-@contextlib.contextmanager
-def _translated(module: ModuleType) -> Iterator[None]:
-    """The executor's errors as ours."""
-    try:
-        yield
-    except module.Error as error:
-        what, fault = error.args
-        if fault == "memory":
-            raise MemoryError(what) from error
-        kinds = {"plan": PlanError, "unsupported": UnsupportedError, "input": InputMismatchError}
-        fixes = {"plan": "Lower the model again."}
-        raise kinds.get(fault, EngineError)(what, fixes.get(fault, "")) from error
-    except TypeError as error:
-        raise InputMismatchError(f"the executor does not take this: {str(error).splitlines()[0]}") from error
+def _ours(error: Exception) -> Exception:
+    """An error of the executor, or a ``TypeError`` of its binding, as one of ours."""
+    if isinstance(error, TypeError):
+        return InputMismatchError(f"the executor does not take this: {str(error).splitlines()[0]}")
+    what, fault = error.args
+    if fault == "memory":
+        return MemoryError(what)
+    kinds = {"plan": PlanError, "unsupported": UnsupportedError, "input": InputMismatchError}
+    fixes = {"plan": "Lower the model again."}
+    return kinds.get(fault, EngineError)(what, fixes.get(fault, ""))

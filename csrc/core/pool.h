@@ -1,4 +1,4 @@
-// A fixed pool of threads for one session. They sleep between runs and spin, shortly, inside one.
+// A fixed pool of threads for one session. They spin, shortly, inside a run and after it, and sleep between runs.
 #pragma once
 
 #include <atomic>
@@ -16,6 +16,9 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Where the part of `thread` ends, of so many chunks; the next thread's begins there.
+  static int64_t part_end(int64_t chunks, int64_t thread, int64_t threads) { return chunks * (thread + 1) / threads; }
 
   // A run begins: workers wake and stay awake until it ends. Both are called by the thread that calls parallel.
   void begin();
@@ -39,23 +42,32 @@ class Pool {
   using Call = void (*)(const void*, int64_t, int);
   void share(int64_t chunks, Call call, const void* work);
   void work_on(int thread, uint32_t job);
-  int64_t part_end(int64_t thread) const;
+  int64_t part_end(int64_t thread) const { return part_end(chunks_, thread, threads()); }
   void take_from(int owner, int thread, uint32_t job);
   void loop(int thread);
+  uint32_t linger(uint32_t awake) const;
+  int64_t done() const;
 
   // A thread's part of a job: the job's number in the upper half, chunks left in the lower.
   struct alignas(64) Ticket {
     std::atomic<uint64_t> word{0};
   };
+  // Chunks that a thread has done since the pool began, of its own part and of others'. Written by that thread alone.
+  struct alignas(64) Count {
+    std::atomic<int64_t> done{0};
+  };
 
   std::vector<std::thread> workers_;
+  std::vector<Ticket> tickets_;                  // one a thread
+  std::vector<Count> counts_;                    // one a thread
+  int64_t asked_ = 0;                            // chunks of all jobs so far
+  // One line, so that who sees a job's number has the rest with it: another core's line takes 0.1 to 0.2 us.
+  alignas(64) std::atomic<uint32_t> job_{0};     // number of the last job, written when all its tickets are out
   Call call_ = nullptr;
   const void* work_ = nullptr;
   int64_t chunks_ = 0;
-  std::vector<Ticket> tickets_;                  // one a thread
-  alignas(64) std::atomic<uint32_t> job_{0};     // number of the last job, written when all its tickets are out
-  alignas(64) std::atomic<int64_t> done_{0};     // chunks finished of the current job
   alignas(64) std::atomic<uint32_t> awake_{0};   // odd while a run is on; a futex
+  std::atomic<int> asleep_{0};                   // workers in that futex, or on their way
   std::atomic<bool> stop_{false};
 };
 

@@ -23,6 +23,7 @@ struct PanelRuns {
   const int32_t* stream;  // of all runs: a header, then where each quad's four activations are in a row; one more
   int64_t runs;
   const int32_t* start;   // [16] first value of the sums: the caller's start less the lane constants
+  int64_t lines;          // of 64 bytes, from `start` on: `start`, `stream` and `bytes` lie one behind the other
 };
 constexpr int kLongestRun = 16;  // quads; a header is the length,
 constexpr int kCentredRun = 32;  // and this is added where the run begins with 64 bytes of 16-bit lane constants
@@ -41,6 +42,7 @@ struct TileInt8 {
   const PanelRuns* runs;  // [panels] or null
   int32_t* c;
   int64_t ldc;  // at least panels * 16
+  const char* upcoming;   // what is read after the last panel, to be fetched early; may be null. Used with runs
 };
 
 // Weights of 4 bits in groups along k: bytes in panels as above, but a byte holds two: of quads 2j (low half) and 2j + 1.

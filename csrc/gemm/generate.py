@@ -30,12 +30,13 @@ ONES = LEFT  # while sums are widened, no weights are held
 
 # A run in the stream: its length, plus CENTRED where 64 bytes of lane constants stand before its weights; then for each
 # quad where its activations are in a row. Behind the last run one more number is read for nothing.
-FIELDS = ("a", "lda", "b", "stream", "runs", "start", "c", "ldc", "ones")
+FIELDS = ("a", "lda", "b", "stream", "runs", "start", "c", "ldc", "ones", "ahead")
 """Of the ``RunCall`` that %rdi points to, eight bytes each."""
 A_ROW = ("%%r8", "%%r9", "%%r10")
 NEAR = ("%%rax", "%%rcx")
 """Offset of a quad's activations: in the first where an even number is left, so that the next is loaded meanwhile."""
 TABLE, B, STREAM, HEADER, TARGET, RUNS, C = "%%rbx", "%%rdx", "%%rsi", "%%r11", "%%r12", "%%r13", "%%r14"
+AHEAD = "%%r15"  # the next line to fetch into L2, one a run: a burst would keep the loads behind it waiting
 
 
 def field(name: str) -> str:
@@ -101,10 +102,11 @@ def body(rows: int) -> list[str]:
     lines += [f"lea ({A_ROW[0]},{NEAR[0]},{row}), {A_ROW[row]}" for row in range(1, rows)]
     lines += [f"mov {field('start')}, {C}"]
     lines += [f"vmovdqu {32 * half}({C}), {wide(row, half)}" for row, half in sums]
-    names = (("b", B), ("stream", STREAM), ("runs", RUNS), ("c", C))
+    names = (("b", B), ("stream", STREAM), ("runs", RUNS), ("c", C), ("ahead", AHEAD))
     lines += [f"mov {field(name)}, {register}" for name, register in names]
     lines += [f"lea 9f(%%rip), {TABLE}"]
-    lines += ["1:", f"movslq ({STREAM}), {HEADER}", f"cmp ${CENTRED}, {HEADER}", "jae 2f"]  # a run
+    lines += ["1:", f"prefetcht1 ({AHEAD})", f"add $64, {AHEAD}"]
+    lines += [f"movslq ({STREAM}), {HEADER}", f"cmp ${CENTRED}, {HEADER}", "jae 2f"]  # a run
     lines += [*first_quad(rows), *into_chain(1), "2:", *weights(0)]
     lines += [f"vmovdqa %%ymm{(LEFT, RIGHT)[half]}, {narrow(row, half)}" for row, half in sums]
     lines += [f"sub ${CENTRED}, {HEADER}", f"add $64, {B}", *into_chain(0)]
@@ -124,7 +126,7 @@ def body(rows: int) -> list[str]:
 def function(rows: int) -> str:
     """C++ around the body."""
     code = "\n".join(f'      "{line}\\n\\t"' for line in body(rows))
-    used = [name.strip("%") for name in (*A_ROW, *NEAR, TABLE, B, STREAM, HEADER, TARGET, RUNS, C)]
+    used = [name.strip("%") for name in (*A_ROW, *NEAR, TABLE, B, STREAM, HEADER, TARGET, RUNS, C, AHEAD)]
     registers = ", ".join(f'"{name}"' for name in (*used, *(f"ymm{i}" for i in range(16))))
     return f"""
 inline void add_runs_{rows}(const RunCall* call) {{
@@ -139,7 +141,7 @@ def text() -> str:
     """The whole file."""
     head = "// Written by csrc/gemm/generate.py: read that instead.\n"
     kinds = {"a": "const uint8_t*", "b": "const int8_t*", "stream": "const int32_t*", "start": "const int32_t*",
-             "c": "int32_t*"}  # fmt: skip
+             "c": "int32_t*", "ahead": "const char*"}  # fmt: skip
     members = "\n".join(f"  {kinds.get(name, 'int64_t')} {name};" for name in FIELDS)
     table = ", ".join(f"add_runs_{rows}" for rows in range(1, ROWS + 1))
     limits = f"\nstatic_assert(kLongestRun == {CHAIN} && kCentredRun == {CENTRED} && kRunRows == {ROWS});\n"

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/error.h"
 #include "gemm/contract.h"
 
 namespace speedwell {
@@ -15,7 +16,7 @@ PackedInt8 pack_int8(const int8_t* weight, int64_t n, int64_t k, int high) {
   packed.k = k;
   packed.quads = (k + 3) / 4;
   packed.panels = (n + kPanel - 1) / kPanel;
-  const size_t bytes = static_cast<size_t>(packed.panels * packed.quads) * 64;
+  const size_t bytes = packed.size();
   packed.bytes = allocate(bytes);
   packed.column_sum.assign(static_cast<size_t>(packed.panels * kPanel), 0);
   int8_t* const out = reinterpret_cast<int8_t*>(packed.bytes.get());
@@ -38,19 +39,20 @@ PackedInt8 pack_int8(const int8_t* weight, int64_t n, int64_t k, int high) {
   return packed;
 }
 
-PackedFloat pack_float(const float* weight, int64_t n, int64_t k) {
+PackedFloat pack_float(const float* weight, int64_t n, int64_t k, Slab& slab) {
   PackedFloat packed;
   packed.n = n;
   packed.k = k;
   packed.panels = (n + kPanel - 1) / kPanel;
   const size_t bytes = static_cast<size_t>(packed.panels * k * kPanel) * sizeof(float);
-  packed.bytes = allocate(bytes);
-  float* const out = reinterpret_cast<float*>(packed.bytes.get());
+  Block block = allocate(bytes);
+  float* const out = reinterpret_cast<float*>(block.get());
   std::memset(out, 0, bytes);
   for (int64_t j = 0; j < n; ++j) {
     float* column = out + j / kPanel * k * kPanel + j % kPanel;
     for (int64_t i = 0; i < k; ++i) column[i * kPanel] = weight[j * k + i];
   }
+  packed.values = reinterpret_cast<const float*>(slab.hold(block.get(), bytes));
   return packed;
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "plan/bound.h"
+#include "core/memory.h"
 
 namespace speedwell {
 
@@ -14,10 +14,8 @@ struct PackedInt8 {
   std::vector<int32_t> column_sum;  // [panels * 16]
   bool pairs_fit = true;            // for activations up to `high`
 
-  // Null where the bytes were let go.
-  const int8_t* panel(int64_t p) const {
-    return bytes ? reinterpret_cast<const int8_t*>(bytes.get()) + p * quads * 64 : nullptr;
-  }
+  size_t size() const { return static_cast<size_t>(panels * quads) * 64; }
+  const int8_t* panel(int64_t p) const { return reinterpret_cast<const int8_t*>(bytes.get()) + p * quads * 64; }
 };
 
 // weight: [n, k] row-major. high: the largest activation, 1..255. Throws Fault::unsupported where 32-bit sums may
@@ -26,12 +24,12 @@ PackedInt8 pack_int8(const int8_t* weight, int64_t n, int64_t k, int high);
 
 struct PackedFloat {
   int64_t n = 0, k = 0, panels = 0;
-  Block bytes;  // [panels][k][16]
+  const float* values = nullptr;  // [panels][k][16]
 
-  const float* panel(int64_t p) const { return reinterpret_cast<const float*>(bytes.get()) + p * k * 16; }
+  const float* panel(int64_t p) const { return values + p * k * 16; }
 };
 
 // weight: [n, k] row-major.
-PackedFloat pack_float(const float* weight, int64_t n, int64_t k);
+PackedFloat pack_float(const float* weight, int64_t n, int64_t k, Slab& slab);
 
 }  // namespace speedwell

@@ -35,7 +35,7 @@ void check(const GroupedWeight& from) {
 
 }  // namespace
 
-PackedInt4 pack_int4(const GroupedWeight& from, float times) {
+PackedInt4 pack_int4(const GroupedWeight& from, float times, Slab& slab) {
   check(from);
   PackedInt4 packed;
   packed.n = from.weight.shape[0];
@@ -45,8 +45,8 @@ PackedInt4 pack_int4(const GroupedWeight& from, float times) {
   packed.panels = (packed.n + kPanel - 1) / kPanel;
   const int64_t group = packed.group, groups = packed.groups, row_bytes = from.weight.shape[1];
   const size_t bytes = static_cast<size_t>(packed.panels * groups * group) * (kPanel / 2);
-  packed.bytes = allocate(bytes);
-  uint8_t* const out = reinterpret_cast<uint8_t*>(packed.bytes.get());
+  Block block = allocate(bytes);
+  uint8_t* const out = reinterpret_cast<uint8_t*>(block.get());
   std::memset(out, 0, bytes);
   const size_t scales = static_cast<size_t>(packed.panels * groups * kPanel);
   packed.scale.assign(scales, 0.0f);
@@ -74,6 +74,7 @@ PackedInt4 pack_int4(const GroupedWeight& from, float times) {
     }
     packed.column_sum[static_cast<size_t>(j)] = static_cast<float>(column_sum);
   }
+  packed.bytes = reinterpret_cast<const uint8_t*>(slab.hold(block.get(), bytes));
   return packed;
 }
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/memory.h"
 #include "core/tensor.h"
-#include "plan/bound.h"
 
 namespace speedwell {
 
@@ -18,18 +18,18 @@ struct GroupedWeight {
 
 struct PackedInt4 {
   int64_t n = 0, k = 0, groups = 0, group = 0, panels = 0;
-  Block bytes;                     // [panels][groups][group / 8][16][4]
+  const uint8_t* bytes = nullptr;  // [panels][groups][group / 8][16][4]
   std::vector<float> scale;        // [panels][groups][16]
   std::vector<float> offset;       // the same: scale * (zero - 8) / 8, or empty where every zero is 8
   std::vector<float> column_sum;   // [panels * 16] sum over k < depth of (half - zero) * scale
 
   const uint8_t* panel(int64_t p) const {
-    return reinterpret_cast<const uint8_t*>(bytes.get()) + p * groups * group * (16 / 2);
+    return bytes + p * groups * group * (16 / 2);
   }
 };
 
 // `times`: every scale times that number. Throws Fault::plan for what does not fit, Fault::unsupported for a group of
 // another size than 16, 32, 64, 128 or 256.
-PackedInt4 pack_int4(const GroupedWeight& from, float times);
+PackedInt4 pack_int4(const GroupedWeight& from, float times, Slab& slab);
 
 }  // namespace speedwell

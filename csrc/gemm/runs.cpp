@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
-#include <utility>
 
 namespace speedwell {
 
@@ -43,49 +41,74 @@ bool centre(const Reach& reach, int high, Lanes& constants) {
   return !plain;
 }
 
-// The runs of one panel, as they are packed.
+// One panel's runs, as they are packed.
 class Packer {
  public:
-  Packer(const PackedInt8& weight, int high) : weight_(weight), high_(high) {}
+  // start: [16], the panel's first sums.
+  Packer(const PackedInt8& weight, int64_t panel, int high, const int32_t* start)
+      : weights_(weight.panel(panel)), high_(high) {
+    std::copy_n(start, kPanel, start_);
+  }
 
-  std::vector<int8_t> bytes;
-  std::vector<int32_t> stream;
-
-  // Quads quads[0..length) of panel p. start: [16], the panel's first sums.
-  void add(int64_t p, const int32_t* quads, int32_t length, int32_t* start) {
+  // The quads quads[0..length), at most kLongestRun.
+  void add(const int32_t* quads, int32_t length) {
     Reach reach;
-    for (int32_t i = 0; i < length; ++i) reach.add(weight_.panel(p) + int64_t{quads[i]} * 64);
+    for (int32_t i = 0; i < length; ++i) reach.add(weights_ + int64_t{quads[i]} * 64);
     Lanes constants;
     const bool centred = centre(reach, high_, constants);
-    stream.push_back(length + (centred ? kCentredRun : 0));
+    stream_.push_back(length + (centred ? kCentredRun : 0));
     if (centred) {
       int16_t lanes[kLanes];
       for (size_t lane = 0; lane < kLanes; ++lane) {
         lanes[lane] = static_cast<int16_t>(constants[lane]);
-        start[lane / 2] -= constants[lane];
+        start_[lane / 2] -= constants[lane];
       }
-      append(lanes);
+      append(bytes_, lanes, sizeof lanes);
     }
     for (int32_t i = 0; i < length; ++i) {
-      stream.push_back(quads[i] * 4);
-      append(weight_.panel(p) + int64_t{quads[i]} * 64);
+      stream_.push_back(quads[i] * 4);
+      append(bytes_, weights_ + int64_t{quads[i]} * 64, 64);
     }
+    ++runs_;
+  }
+
+  struct Place {  // offsets in `whole`
+    size_t start, stream, bytes, end;
+    int64_t runs;
+  };
+
+  // Appends the panel.
+  Place close(std::vector<char>& whole) {
+    stream_.push_back(0);  // read for nothing
+    while (stream_.size() % kPanel) stream_.push_back(0);
+    Place place{};
+    place.runs = runs_;
+    place.start = append(whole, start_, sizeof start_);
+    place.stream = append(whole, stream_.data(), stream_.size() * sizeof(int32_t));
+    place.bytes = append(whole, bytes_.data(), bytes_.size());
+    place.end = whole.size();
+    return place;
   }
 
  private:
-  void append(const void* from) {
-    const int8_t* begin = static_cast<const int8_t*>(from);
-    bytes.insert(bytes.end(), begin, begin + 64);
+  static size_t append(std::vector<char>& to, const void* from, size_t bytes) {
+    const char* begin = static_cast<const char*>(from);
+    to.insert(to.end(), begin, begin + bytes);
+    return to.size() - bytes;
   }
 
-  const PackedInt8& weight_;
+  const int8_t* const weights_;
   const int high_;
+  int32_t start_[kPanel];
+  std::vector<int32_t> stream_;
+  std::vector<char> bytes_;
+  int64_t runs_ = 0;
 };
 
 }  // namespace
 
 RunPlan::RunPlan(const PackedInt8& weight, const Tensor& order, const Tensor& lengths, int high,
-                 const std::vector<int32_t>& start) {
+                 const std::vector<int32_t>& start, Slab& slab) {
   const int64_t panels = weight.panels, quads = weight.quads;
   require(order.dtype == Dtype::s32 && order.shape == Shape({panels, quads}), Fault::plan,
           "the order must be int32 [panels, quads]");
@@ -93,11 +116,11 @@ RunPlan::RunPlan(const PackedInt8& weight, const Tensor& order, const Tensor& le
           "the lengths must be int32 [panels, runs]");
   require(weight.pairs_fit, Fault::plan, "runs of weights whose pairs saturate");
   require(quads > 0, Fault::plan, "runs of a weight without depth");
-  start_.assign(static_cast<size_t>(panels * kPanel), 0);
-  std::copy_n(start.begin(), std::min(start.size(), start_.size()), start_.begin());
-  Packer packer(weight, high);
+  std::vector<int32_t> first(static_cast<size_t>(panels * kPanel), 0);
+  std::copy_n(start.begin(), std::min(start.size(), first.size()), first.begin());
+  std::vector<char> whole;
+  std::vector<Packer::Place> places;
   std::vector<bool> seen(static_cast<size_t>(quads));
-  std::vector<std::pair<size_t, size_t>> begins;  // of each panel in bytes and stream
   for (int64_t p = 0; p < panels; ++p) {
     const int32_t* wanted = order.as<int32_t>() + p * quads;
     const int32_t* length = lengths.as<int32_t>() + p * lengths.shape[1];
@@ -107,31 +130,27 @@ RunPlan::RunPlan(const PackedInt8& weight, const Tensor& order, const Tensor& le
               "the order is not a permutation");
       seen[static_cast<size_t>(wanted[i])] = true;
     }
-    begins.emplace_back(packer.bytes.size(), packer.stream.size());
-    PanelRuns runs{};
+    Packer packer(weight, p, high, first.data() + p * kPanel);
     int64_t at = 0;
     for (int64_t r = 0; r < lengths.shape[1] && length[r]; ++r) {
       require(length[r] >= 1 && length[r] <= kMaxLength && length[r] <= quads - at, Fault::plan,
               "a run of an impossible length");
-      for (int32_t left = length[r]; left > 0; ++runs.runs) {
+      for (int32_t left = length[r]; left > 0;) {
         const int32_t piece = std::min(left, kLongestRun);
-        packer.add(p, wanted + at, piece, start_.data() + p * kPanel);
+        packer.add(wanted + at, piece);
         at += piece;
         left -= piece;
       }
     }
     require(at == quads, Fault::plan, "the runs do not cover the panel");
-    panels_.push_back(runs);
+    places.push_back(packer.close(whole));
   }
-  packer.stream.push_back(0);  // read for nothing
-  stream_ = std::move(packer.stream);
-  bytes_ = allocate(packer.bytes.size());
-  if (!packer.bytes.empty()) std::memcpy(bytes_.get(), packer.bytes.data(), packer.bytes.size());
-  for (size_t p = 0; p < panels_.size(); ++p) {
-    panels_[p].bytes = reinterpret_cast<const int8_t*>(bytes_.get()) + begins[p].first;
-    panels_[p].stream = stream_.data() + begins[p].second;
-    panels_[p].start = start_.data() + p * kPanel;
-  }
+  const char* const base = slab.hold(whole.data(), whole.size());
+  for (const Packer::Place& place : places)
+    panels_.push_back({reinterpret_cast<const int8_t*>(base + place.bytes),
+                       reinterpret_cast<const int32_t*>(base + place.stream), place.runs,
+                       reinterpret_cast<const int32_t*>(base + place.start),
+                       static_cast<int64_t>((place.end - place.start) / kLine)});
 }
 
 }  // namespace speedwell

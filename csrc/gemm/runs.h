@@ -19,15 +19,13 @@ class RunPlan {
  public:
   // order: int32 [panels, quads], a permutation of the quads in each row. lengths: int32 [panels, any], runs in that
   // order, zeros after the last; those longer than kLongestRun are cut. start: the caller's first sums [panels * 16], or
-  // empty. Packs the weights; throws Fault::plan where order or lengths are not well formed or a run could overflow.
+  // empty. Packs the weights into the slab; throws Fault::plan where order or lengths are not well formed or a run could overflow.
   RunPlan(const PackedInt8& weight, const Tensor& order, const Tensor& lengths, int high,
-          const std::vector<int32_t>& start);
+          const std::vector<int32_t>& start, Slab& slab);
 
   const PanelRuns* panel(int64_t p) const { return panels_.data() + p; }
 
  private:
-  Block bytes_;
-  std::vector<int32_t> stream_, start_;
   std::vector<PanelRuns> panels_;
 };
 

@@ -5,6 +5,8 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
+
 #include "gemm/contract.h"
 
 namespace speedwell {
@@ -85,20 +87,20 @@ void panel_float(const TileFloat& t, int panel) {
 
 inline void panel_runs(const TileInt8& t, int panel) {
   const PanelRuns& plan = t.runs[panel];
+  // What is read next: fetched piece by piece, as many lines as a panel has.
+  const char* ahead = panel + 1 < t.panels ? reinterpret_cast<const char*>(t.runs[panel + 1].start) : t.upcoming;
+  if (!ahead) ahead = reinterpret_cast<const char*>(plan.start);
   RunCall call{t.a,        t.lda,      plan.bytes,           plan.stream,
                plan.runs,  plan.start, t.c + panel * kPanel, t.ldc * static_cast<int64_t>(sizeof(int32_t)),
-               0x00010001};
-  // The panel behind this one, a piece with each tile.
-  const int64_t tiles = (t.rows + kRunRows - 1) / kRunRows, piece = (t.quads + tiles - 1) / tiles * 64;
-  const int8_t* next = plan.bytes + t.quads * 64;
-  int row = 0;
-  for (; row + kRunRows <= t.rows; row += kRunRows, next += piece) {
-    for (int64_t i = 0; i < piece; i += 64) __builtin_prefetch(next + i, 0, 2);
-    kAddRuns[kRunRows - 1](&call);
+               0x00010001, ahead};
+  const int64_t tiles = (t.rows + kRunRows - 1) / kRunRows, piece = (plan.lines + tiles - 1) / tiles;
+  for (int row = 0; row < t.rows; row += kRunRows) {
+    for (int64_t i = plan.runs; i < piece; ++i) __builtin_prefetch(call.ahead + i * 64, 0, 2);
+    kAddRuns[std::min(kRunRows, t.rows - row) - 1](&call);
     call.a += kRunRows * t.lda;
     call.c += kRunRows * t.ldc;
+    call.ahead += piece * 64;
   }
-  if (row < t.rows) kAddRuns[t.rows - row - 1](&call);
 }
 
 inline void tile_int8(const TileInt8& t) {

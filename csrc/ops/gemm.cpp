@@ -46,7 +46,7 @@ class GemmFloat : public Operator {
     require(recipe.constants.size() >= 2 && recipe.constants[1].data, Fault::plan, "the weight must be a constant");
     const Tensor& weight = recipe.constants[1];
     require(weight.dtype == Dtype::f32 && weight.shape.rank() == 2, Fault::plan, "the weight must be float32 [N, K]");
-    return pack_float(weight.as<float>(), weight.shape[0], weight.shape[1]);
+    return pack_float(weight.as<float>(), weight.shape[0], weight.shape[1], recipe.slab);
   }
 
   PackedFloat weight_;

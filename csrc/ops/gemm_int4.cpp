@@ -29,7 +29,7 @@ PackedInt4 packed(const Recipe& recipe, const std::optional<Quantization>& input
   require(constant(kWeight).data && constant(kScale).data, Fault::plan, "weight and weight_scale must be constants");
   const GroupedWeight weight{constant(kWeight), constant(kScale), constant(kZero),
                              recipe.attributes["depth"].integer(), recipe.attributes["group"].integer()};
-  return pack_int4(weight, input ? input->scale : 1.0f);
+  return pack_int4(weight, input ? input->scale : 1.0f, recipe.slab);
 }
 
 size_t aligned(int64_t bytes) { return (static_cast<size_t>(bytes) + 63) / 64 * 64; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ops/fetch.h"
 #include "ops/ready_rows.h"
 
 namespace speedwell {
@@ -45,9 +46,12 @@ GemmInt8::GemmInt8(const Recipe& recipe)
     for (float& scale : scale_) scale *= input_->scale;
   }
   const bool planned = recipe.constants.size() >= 7 && recipe.constants[5].data && recipe.constants[6].data;
-  if (!planned || std::strcmp(recipe.kernels.isa, "avx2") != 0) return;
-  runs_.emplace(weight_, recipe.constants[5], recipe.constants[6], high_, start_);
-  weight_.bytes.reset();  // the runs hold the weights now
+  if (planned && std::strcmp(recipe.kernels.isa, "avx2") == 0) {
+    runs_.emplace(weight_, recipe.constants[5], recipe.constants[6], high_, start_, recipe.slab);
+  } else {
+    panels_ = reinterpret_cast<const int8_t*>(recipe.slab.hold(weight_.bytes.get(), weight_.size()));
+  }
+  weight_.bytes.reset();
 }
 
 void GemmInt8::bind(Binding& binding) const {
@@ -87,10 +91,15 @@ void GemmInt8::run(const Run& run) const {
   const Grid grid = this->grid(m, run.pool.threads());
   if (!copies(a.dtype)) {
     const Rows rows{const_cast<uint8_t*>(a.as<uint8_t>()), weight_.k, nullptr, nullptr};  // only read
-    run.pool.parallel(grid.chunks(), [&](int64_t chunk, int) {
+    // Threads that share rows have written them together. Where a thread has rows of its own, they are near.
+    const bool shared = run.pool.threads() > 1 && grid.row_blocks == 1;
+    run.pool.parallel(grid.chunks(), [&](int64_t chunk, int thread) {
+      const char* const then = upcoming(run, grid, chunk, thread);
+      const bool begins = chunk == Pool::part_end(grid.chunks(), thread - 1, run.pool.threads());
+      if (begins && shared && a.bytes() <= kFetchedAtOnce) fetch_bytes(a.data, static_cast<int64_t>(a.bytes()));
       grid.walk(chunk, [&](int64_t tile, int64_t row, int count, int64_t column, int columns) {
-        fetch_ahead(grid, tile, column);
-        multiply(run, row, count, column, columns, rows);
+        fetch_ahead(grid, tile, then);
+        multiply(run, row, count, column, columns, rows, then);
       });
     });
     return;
@@ -99,14 +108,15 @@ void GemmInt8::run(const Run& run) const {
   const Rows rows{reinterpret_cast<uint8_t*>(run.scratch), weight_.quads * 4,
                   reinterpret_cast<float*>(run.scratch + at.scales), reinterpret_cast<int32_t*>(run.scratch + at.zeros)};
   const ReadyRows states(run.scratch + at.states, grid.row_tiles());
-  run.pool.parallel(grid.chunks(), [&](int64_t chunk, int) {
+  run.pool.parallel(grid.chunks(), [&](int64_t chunk, int thread) {
+    const char* const then = upcoming(run, grid, chunk, thread);
     // A tile whose rows another thread is quantizing comes last: by then they are ready.
     unsigned late = 0;
     int number = 0;
     grid.walk(chunk, [&](int64_t tile, int64_t row, int count, int64_t column, int columns) {
-      fetch_ahead(grid, tile, column);
+      fetch_ahead(grid, tile, then);
       if (states.try_ready(tile, [&] { ready(run, row, count, rows); })) {
-        multiply(run, row, count, column, columns, rows);
+        multiply(run, row, count, column, columns, rows, then);
       } else {
         late |= 1u << number;
       }
@@ -117,32 +127,49 @@ void GemmInt8::run(const Run& run) const {
       grid.walk(chunk, [&](int64_t tile, int64_t row, int count, int64_t column, int columns) {
         if (!(late >> number++ & 1)) return;
         states.wait(tile);
-        multiply(run, row, count, column, columns, rows);
+        multiply(run, row, count, column, columns, rows, then);
       });
   });
 }
 
-// Asks for a piece of the next columns' weights, so that they are in L2 when their turn comes: in a network a layer's
-// weights come from L3 or memory. (The kernel of runs does this itself, panel by panel.)
-void GemmInt8::fetch_ahead(const Grid& grid, int64_t tile, int64_t column) const {
-  const int64_t panel = (column + kBlockColumns) / kPanel;
-  if (runs_ || panel >= weight_.panels) return;
-  const int64_t lines = std::min<int64_t>(kBlockPanels, weight_.panels - panel) * weight_.quads;
-  const int64_t tiles = grid.tiles(), at = tile % tiles;
-  const int8_t* next = weight_.panel(panel);
-  for (int64_t line = lines * at / tiles; line < lines * (at + 1) / tiles; ++line)
-    __builtin_prefetch(next + line * 64, 0, 2);
+const char* GemmInt8::weights_of(const Grid& grid, int64_t chunk) const {
+  const int64_t panel = grid.column(chunk) / kPanel;
+  if (!runs_) return reinterpret_cast<const char*>(panels_ + panel * weight_.quads * 64);
+  return reinterpret_cast<const char*>(runs_->panel(panel)->start);
 }
 
-void GemmInt8::multiply(const Run& run, int64_t row, int rows, int64_t column, int columns, const Rows& from) const {
+const char* GemmInt8::first_weights(const Tensor* in, int threads, int thread) const {
+  if (!weight_.k || !in[kA].elements()) return nullptr;
+  const Grid grid = this->grid(in[kA].elements() / weight_.k, threads);
+  return weights_of(grid, std::min(Pool::part_end(grid.chunks(), thread - 1, threads), grid.chunks() - 1));
+}
+
+const char* GemmInt8::upcoming(const Run& run, const Grid& grid, int64_t chunk, int thread) const {
+  const int64_t end = Pool::part_end(grid.chunks(), thread, run.pool.threads());
+  if (chunk + 1 != end) return weights_of(grid, (chunk + 1) % grid.chunks());
+  return run.upcoming ? run.upcoming[thread] : nullptr;
+}
+
+// Asks for a piece of the next block's weights, so that they are in L2 when their turn comes: in a network a layer's
+// weights come from L3 or memory. (The kernel of runs does this itself, run by run.)
+void GemmInt8::fetch_ahead(const Grid& grid, int64_t tile, const char* upcoming) const {
+  if (runs_ || !upcoming) return;
+  const int64_t lines = kBlockPanels * weight_.quads, tiles = grid.tiles(), at = tile % tiles;
+  for (int64_t line = lines * at / tiles; line < lines * (at + 1) / tiles; ++line)
+    __builtin_prefetch(upcoming + line * 64, 0, 2);
+}
+
+void GemmInt8::multiply(const Run& run, int64_t row, int rows, int64_t column, int columns, const Rows& from,
+                        const char* upcoming) const {
   alignas(64) int32_t sums[kGroupRows * kBlockColumns];
   const int panels = (columns + kPanel - 1) / kPanel;
   const int64_t panel = column / kPanel;
-  run.kernels.tile_int8({from.bytes + row * from.lda, from.lda, rows, weight_.panel(panel), panels, weight_.quads,
-                         input_ ? start_.data() + column : nullptr, weight_.pairs_fit,
-                         runs_ ? runs_->panel(panel) : nullptr, sums, kBlockColumns});
   Epilogue ending = ending_.at(run, row, column);
   ending.scale = scale_.data() + column;
+  fetch_epilogue(ending, rows, columns);
+  run.kernels.tile_int8({from.bytes + row * from.lda, from.lda, rows, runs_ ? nullptr : panels_ + panel * weight_.quads * 64,
+                         panels, weight_.quads, input_ ? start_.data() + column : nullptr, weight_.pairs_fit,
+                         runs_ ? runs_->panel(panel) : nullptr, sums, kBlockColumns, upcoming});
   int32_t zeros[kGroupRows];
   if (!input_) {
     ending.column_sum = weight_.column_sum.data() + column;

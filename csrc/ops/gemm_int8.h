@@ -16,6 +16,7 @@ class GemmInt8 : public Operator {
   explicit GemmInt8(const Recipe& recipe);
   void bind(Binding& binding) const override;
   void run(const Run& run) const override;
+  const char* first_weights(const Tensor* in, int threads, int thread) const override;
 
  private:
   struct Layout {  // of the scratch: quantized rows, their scales, their zero points, which of them are ready
@@ -32,10 +33,16 @@ class GemmInt8 : public Operator {
   // Bytes are read where they lie unless a row ends inside a quad: its last read would leave the tensor.
   bool copies(Dtype dtype) const { return dtype == Dtype::f32 || weight_.k % 4; }
   void ready(const Run& run, int64_t row, int rows, const Rows& to) const;
-  void fetch_ahead(const Grid& grid, int64_t tile, int64_t column) const;
-  void multiply(const Run& run, int64_t row, int rows, int64_t column, int columns, const Rows& from) const;
+  void fetch_ahead(const Grid& grid, int64_t tile, const char* upcoming) const;
+  // The panel of a chunk's first column.
+  const char* weights_of(const Grid& grid, int64_t chunk) const;
+  // What a thread that has done this chunk reads next.
+  const char* upcoming(const Run& run, const Grid& grid, int64_t chunk, int thread) const;
+  void multiply(const Run& run, int64_t row, int rows, int64_t column, int columns, const Rows& from,
+                const char* upcoming) const;
 
-  PackedInt8 weight_;
+  PackedInt8 weight_;             // its bytes are let go
+  const int8_t* panels_ = nullptr;  // where they are kept, unless the runs hold them
   std::vector<float> scale_;      // padded to whole blocks; times the input's scale where that is static
   std::vector<int32_t> start_;    // -zero * column sum, where the input is static
   Ending ending_;

@@ -8,6 +8,7 @@
 
 #include "core/json.h"
 #include "core/kernels.h"
+#include "core/memory.h"
 #include "core/pool.h"
 #include "core/tensor.h"
 
@@ -50,6 +51,7 @@ struct Run {
   Pool& pool;
   const Kernels& kernels;
   int inputs, outputs;
+  const char* const* upcoming;  // [threads] where the next weights begin that each thread will read; may be null
 };
 
 class Operator {
@@ -59,6 +61,8 @@ class Operator {
   // Called by one thread at a time for one binding, but two bindings may run at once: no mutable members.
   // Allocates nothing. May throw Error on the calling thread (an index out of range), never inside pool.parallel.
   virtual void run(const Run& run) const = 0;
+  // Where the weights lie that a thread reads first in a run on these inputs; null where there are none to fetch early.
+  virtual const char* first_weights(const Tensor*, int /*threads*/, int /*thread*/) const { return nullptr; }
 };
 
 // What an operator is made from. `constants[i]` is input i where it is a constant of the plan (data null otherwise).
@@ -67,6 +71,7 @@ struct Recipe {
   const Json& attributes;
   std::vector<Tensor> constants;
   const Kernels& kernels;
+  Slab& slab;  // for weights
 };
 
 using Factory = std::unique_ptr<Operator> (*)(const Recipe&);

@@ -41,12 +41,15 @@ struct Grid {
   int64_t tiles() const { return tiles_of(block_rows); }
   int64_t row_tiles() const { return row_blocks * tiles(); }
 
+  // A chunk's first column.
+  int64_t column(int64_t chunk) const { return chunk % column_blocks * kBlockColumns; }
+
   // Calls tile(number of the tile of rows, row, rows, column, columns) over the chunk's tiles, with rows spread evenly
   // over the tiles (11 = 6 + 5).
   template <typename Tile>
   void walk(int64_t chunk, const Tile& tile) const {
     const int64_t first = chunk / column_blocks * block_rows, last = std::min(m, first + block_rows);
-    const int64_t column = chunk % column_blocks * kBlockColumns;
+    const int64_t column = this->column(chunk);
     const int columns = static_cast<int>(std::min<int64_t>(kBlockColumns, n - column));
     const int64_t count = tiles_of(last - first), number = chunk / column_blocks * tiles();
     int64_t row = first;

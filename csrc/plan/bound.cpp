@@ -1,33 +1,10 @@
 #include "plan/bound.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 
 #include "plan/arena.h"
 
 namespace speedwell {
-
-void Free::operator()(char* data) const { std::free(data); }
-
-namespace {
-
-// A plan may ask for any size; memory that the machine does not have would be promised now and kill the process later.
-size_t memory_of_machine() {
-  static const size_t bytes = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
-  return bytes;
-}
-
-}  // namespace
-
-Block allocate(size_t bytes) {
-  if (bytes > memory_of_machine()) throw Error(Fault::memory, "no memory for " + std::to_string(bytes) + " bytes");
-  const size_t whole = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
-  char* data = static_cast<char*>(std::aligned_alloc(kAlignment, whole));
-  if (!data) throw Error(Fault::memory, "no memory for " + std::to_string(whole) + " bytes");
-  return Block(data);
-}
 
 namespace {
 
@@ -64,6 +41,7 @@ class Binder {
     for (size_t i = 0; i < operators.size(); ++i) step(static_cast<int>(i), *operators[i]);
     for (const PlanOutput& output : plan_.outputs) use(output.value, static_cast<int>(drafts_.size()));
     lay_out_memory();
+    look_ahead(operators);
   }
 
  private:
@@ -181,7 +159,7 @@ class Binder {
       const Block scratch = allocate(view.scratch_bytes());
       pool_.begin();
       try {
-        op.run({in.data(), out.data(), scratch.get(), pool_, kernels_, inputs, outputs});
+        op.run({in.data(), out.data(), scratch.get(), pool_, kernels_, inputs, outputs, nullptr});
       } catch (...) {
         pool_.end();
         throw;
@@ -250,7 +228,7 @@ class Binder {
     for (size_t i = 0; i < drafts_.size(); ++i) {
       const PlanOperator& planned = plan_.operators[static_cast<size_t>(drafts_[i].op)];
       Bound::Step step{drafts_[i].op, static_cast<int>(planned.inputs.size()), static_cast<int>(planned.outputs.size()), {}, {},
-                       merged[scratches + i].offset, drafts_[i].scratch};
+                       merged[scratches + i].offset, drafts_[i].scratch, {}};
       for (const int value : planned.inputs) step.in.push_back(tensor(value));
       for (const int value : planned.outputs) step.out.push_back(tensor(value));
       pad(step.in);
@@ -265,6 +243,21 @@ class Binder {
       for (size_t j = 0; j < planned.outputs.size(); ++j) fix(step.out[j], planned.outputs[j]);
     }
     for (size_t i = 0; i < bound_.outputs_.size(); ++i) fix(bound_.outputs_[i], plan_.outputs[i].value);
+  }
+
+  // What each step may fetch early: the weights of the step behind it that has some, behind the last those of the first,
+  // for the next run.
+  void look_ahead(const std::vector<std::unique_ptr<Operator>>& operators) {
+    const int threads = pool_.threads();
+    std::vector<const char*> next(static_cast<size_t>(threads));
+    for (int round = 0; round < 2; ++round)
+      for (auto step = bound_.steps_.rbegin(); step != bound_.steps_.rend(); ++step) {
+        step->upcoming = next;
+        const Operator& op = *operators[static_cast<size_t>(step->op)];
+        if (!op.first_weights(step->in.data(), threads, 0)) continue;
+        for (int thread = 0; thread < threads; ++thread)
+          next[static_cast<size_t>(thread)] = op.first_weights(step->in.data(), threads, thread);
+      }
   }
 
   Tensor tensor(int value) const { return value < 0 ? Tensor{} : values_[static_cast<size_t>(value)].tensor; }

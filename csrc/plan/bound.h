@@ -4,17 +4,11 @@
 #include <memory>
 #include <vector>
 
+#include "core/memory.h"
 #include "ops/operator.h"
 #include "plan/plan.h"
 
 namespace speedwell {
-
-// 64-byte aligned memory.
-struct Free {
-  void operator()(char* data) const;
-};
-using Block = std::unique_ptr<char[], Free>;
-Block allocate(size_t bytes);  // throws Fault::memory
 
 class Bound {
  public:
@@ -27,6 +21,7 @@ class Bound {
     int inputs, outputs;  // that the plan names
     std::vector<Tensor> in, out;
     size_t scratch, scratch_bytes;  // offset in the arena; size
+    std::vector<const char*> upcoming;  // of Run
   };
   enum class Home { none, input, fixed, arena };  // fixed: a constant, or computed when the plan was bound
   struct Place {                                  // where a value's bytes are

@@ -30,11 +30,12 @@ class Awake {
 }  // namespace
 
 Session::Session(const std::string& plan, const std::string& weights, int threads, const std::string& isa)
-    : plan_(plan, std::make_shared<const Weights>(weights)), kernels_(kernels_for(isa.c_str())), pool_(checked(threads)) {
+    : plan_(plan, std::make_shared<const Weights>(weights)), kernels_(kernels_for(isa.c_str())), pool_(checked(threads)),
+      slab_(plan_.weights->bytes()) {
   std::vector<Tensor> constants(static_cast<size_t>(plan_.values));
   for (const PlanConstant& constant : plan_.constants) constants[static_cast<size_t>(constant.value)] = constant.tensor;
   for (const PlanOperator& op : plan_.operators) {
-    Recipe recipe{op.kind, op.attributes, {}, kernels_};
+    Recipe recipe{op.kind, op.attributes, {}, kernels_, slab_};
     for (const int value : op.inputs) recipe.constants.push_back(value < 0 ? Tensor{} : constants[static_cast<size_t>(value)]);
     try {
       operators_.push_back(find_operator(op.kind)(recipe));
@@ -88,7 +89,7 @@ void Session::run_step(Bound::Step& step) {
   const size_t op = static_cast<size_t>(step.op);
   try {
     operators_[op]->run({step.in.data(), step.out.data(), arena_.get() + step.scratch, pool_, kernels_, step.inputs,
-                         step.outputs});
+                         step.outputs, step.upcoming.data()});
   } catch (const Error& error) {
     throw Error(error.fault(), plan_.operators[op].kind + " " + plan_.operators[op].name + ": " + error.what());
   }

@@ -59,6 +59,7 @@ class Session {
   Plan plan_;
   const Kernels& kernels_;
   Pool pool_;
+  Slab slab_;  // the operators' weights
   std::vector<std::unique_ptr<Operator>> operators_;
   std::mutex busy_;
   std::vector<std::unique_ptr<Bound>> bound_;  // most recent first

@@ -1,6 +1,5 @@
 #include "core/pool.h"
 
-#include <chrono>
 #include <climits>
 
 #if defined(__linux__)
@@ -16,10 +15,6 @@ namespace {
 // Tries before a waiter gives its core to whoever wants it: 1 to 5 us, for a pause takes 10 to 40 ns. Longer than the
 // gap between two operators, far shorter than a foreign process's time slice.
 constexpr int kSpins = 512;
-// After a run a worker waits as long for the next one before it sleeps, and gives its core to whoever wants it: to wake
-// a sleeper costs the caller some 15 us on a virtual machine, and the sleeper as long again. A loop that asks again at
-// once finds it awake; a session that rests costs nothing.
-constexpr std::chrono::microseconds kLinger{200};
 
 void pause_core() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -62,8 +57,8 @@ Pool::~Pool() {
 
 void Pool::begin() {
   if (workers_.empty()) return;
-  awake_.fetch_add(1, std::memory_order_seq_cst);
-  if (asleep_.load(std::memory_order_seq_cst)) wake_all(awake_);
+  awake_.fetch_add(1, std::memory_order_release);
+  wake_all(awake_);
 }
 
 void Pool::end() {
@@ -119,30 +114,12 @@ void Pool::take_from(int owner, int thread, uint32_t job) {
   }
 }
 
-// Waits for a run that begins soon after the last; answers with the last that was read of awake_.
-uint32_t Pool::linger(uint32_t awake) const {
-  const auto until = std::chrono::steady_clock::now() + kLinger;
-  for (int tries = 0; !(awake & 1) && !stop_.load(std::memory_order_acquire); ++tries) {
-    if (tries < kSpins) {
-      pause_core();
-    } else {
-      if (std::chrono::steady_clock::now() > until) break;
-      std::this_thread::yield();
-    }
-    awake = awake_.load(std::memory_order_acquire);
-  }
-  return awake;
-}
-
 void Pool::loop(int thread) {
   uint32_t seen = 0;
   for (;;) {
     uint32_t awake = awake_.load(std::memory_order_acquire);
-    if (seen) awake = linger(awake);
     while (!(awake & 1) && !stop_.load(std::memory_order_acquire)) {
-      asleep_.fetch_add(1, std::memory_order_seq_cst);
       sleep_while(awake_, awake);
-      asleep_.fetch_sub(1, std::memory_order_relaxed);
       awake = awake_.load(std::memory_order_acquire);
     }
     if (stop_.load(std::memory_order_acquire)) return;

@@ -1,4 +1,4 @@
-// A fixed pool of threads for one session. They spin, shortly, inside a run and after it, and sleep between runs.
+// A fixed pool of threads for one session. They sleep between runs and spin, shortly, inside one.
 #pragma once
 
 #include <atomic>
@@ -45,7 +45,6 @@ class Pool {
   int64_t part_end(int64_t thread) const { return part_end(chunks_, thread, threads()); }
   void take_from(int owner, int thread, uint32_t job);
   void loop(int thread);
-  uint32_t linger(uint32_t awake) const;
   int64_t done() const;
 
   // A thread's part of a job: the job's number in the upper half, chunks left in the lower.
@@ -67,7 +66,6 @@ class Pool {
   const void* work_ = nullptr;
   int64_t chunks_ = 0;
   alignas(64) std::atomic<uint32_t> awake_{0};   // odd while a run is on; a futex
-  std::atomic<int> asleep_{0};                   // workers in that futex, or on their way
   std::atomic<bool> stop_{false};
 };
 

@@ -8,7 +8,7 @@ namespace speedwell {
 
 std::vector<Row> layer_rows() {
   std::vector<Row> all;
-  for (const auto& part : {quantize_rows, quantize_linear_rows, softmax_rows, layer_norm_rows, channel_norm_rows,
+  for (const auto& part : {quantize_rows, lookup_rows, quantize_linear_rows, softmax_rows, layer_norm_rows, channel_norm_rows,
                            attention_rows})
     for (const Row& row : part()) all.push_back(row);
   return all;

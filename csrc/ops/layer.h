@@ -8,6 +8,7 @@
 namespace speedwell {
 
 std::vector<Row> quantize_rows();         // ops/quantize.cpp: quantize, quantize_rows, dequantize
+std::vector<Row> lookup_rows();           // ops/lookup.cpp
 std::vector<Row> quantize_linear_rows();  // ops/quantize_linear.cpp: ONNX's three
 std::vector<Row> softmax_rows();          // ops/softmax.cpp
 std::vector<Row> layer_norm_rows();       // ops/layer_norm.cpp

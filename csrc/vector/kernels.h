@@ -5,5 +5,6 @@
 #include "vector/arithmetic.h"
 #include "vector/functions.h"
 #include "vector/layer_norm.h"
+#include "vector/lookup.h"
 #include "vector/quantize.h"
 #include "vector/softmax.h"

@@ -1,4 +1,4 @@
-"""The native engine's operators beside products and attention, one thread, AVX2: how near each is to its limit.
+"""The native engine's operators beside int8 products and attention, one thread, AVX2: how near each is to its limit.
 
 Compared: each operator at the sizes of MiniLM with 128 tokens, as a plan of one operator through
 ``speedwell.native.Session``, with the larger of two times that it cannot go under:
@@ -6,8 +6,8 @@ Compared: each operator at the sizes of MiniLM with 128 tokens, as a plan of one
 - bytes: what it reads and writes, at the speed at which numpy copies as many bytes between arrays of the same total
   size (so that they come from the same cache), in the same rounds;
 - instructions: of its arithmetic, counted in the source by vector of 8 lanes (``Case.instructions``: no loads, no
-  stores, no loop), three a cycle; a division keeps its unit for five cycles. The clock is measured in the same rounds
-  (native_clock.py).
+  stores, no loop), three a cycle; a division keeps its unit for five cycles; of multiply-adds there are two a cycle.
+  The clock is measured in the same rounds (native_clock.py).
 
 A case's ratio is the limit over the operator's time: 1 would be the limit itself. All are asked in turn, in random
 order in each round; seconds are the executor's own (``Session.profile``).
@@ -30,9 +30,11 @@ from record import Record, parser
 from speedwell.native import Session, supported_isas, write_plan
 
 ISA, LANES = "avx2", 8
-A_CYCLE, DIVISION = 3, 5
+A_CYCLE, DIVISION, MULTIPLY_ADDS = 3, 5, 2
 SECONDS_A_TURN = 0.005
 TOKENS, WIDE, HIDDEN, HEADS = 128, 384, 1536, 12
+PRODUCTS = ((HIDDEN, WIDE), (WIDE, HIDDEN), (3072, 768), (768, 3072))
+"""Columns and depth: the feed-forward parts of MiniLM and of BERT."""
 STEPS = {"scale": 0.05, "zero": 128, "low": 0, "high": 255}
 
 
@@ -53,6 +55,8 @@ class Case:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     read: int = -1
     """Bytes that are read, where that is not all of the operands."""
+    multiply_adds: int = 0
+    """Of a product."""
 
     @property
     def bytes(self) -> int:
@@ -63,6 +67,7 @@ class Case:
         """Seconds, and of what."""
         elements = max(a.size for a in self.feeds)
         cycles = elements / LANES * max(self.instructions / A_CYCLE, self.divisions * DIVISION)
+        cycles += self.multiply_adds / LANES / MULTIPLY_ADDS
         by_bytes, by_instructions = self.bytes / bandwidth, cycles / hertz
         return (by_bytes, "bytes") if by_bytes >= by_instructions else (by_instructions, "instructions")
 
@@ -108,7 +113,13 @@ def cases() -> dict[str, Case]:
         "transpose, the last two": Case("Transpose", (heads,), (whole,), attributes={"perm": [0, 2, 1]}),
         "slice": Case("Slice", (normal(TOKENS, 3 * WIDE),), (whole,), held=(*starts[:2], starts[2]), read=whole),
         "concat": Case("Concat", (x, normal(TOKENS, WIDE)), (2 * whole,), attributes={"axis": -1}),
-    }  # fmt: skip
+    } | {f"float32 product {n}x{k}": product(normal(TOKENS, k), normal(n, k)) for n, k in PRODUCTS}  # fmt: skip
+
+
+def product(x: np.ndarray, weight: np.ndarray) -> Case:
+    """Rows times a constant weight, float32."""
+    rows, (columns, depth) = len(x), weight.shape
+    return Case("gemm_float", (x,), (4 * rows * columns,), held=(weight,), multiply_adds=rows * columns * depth)
 
 
 def main() -> None:
@@ -128,7 +139,7 @@ def main() -> None:
         copies: dict[str, list[float]] = {case: [] for case in every}
         ghz: list[float] = []
         runs = {case: turn(sessions[case], every[case]) for case in every}
-        arrays = {case: tuple(np.zeros(every[case].bytes // 2, np.uint8) for _ in range(2)) for case in every}
+        arrays = {case: tuple(np.ones(every[case].bytes // 2, np.uint8) for _ in range(2)) for case in every}
         for _ in range(rounds):
             for case in rng.permutation(list(every)):
                 seconds[case].append(sessions[case].profile(every[case].feeds, runs[case])[0][2])

@@ -1,12 +1,16 @@
 #include "core/pool.h"
 
 #include <climits>
+#include <string>
+#include <system_error>
 
 #if defined(__linux__)
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
+
+#include "core/error.h"
 
 namespace speedwell {
 
@@ -45,10 +49,17 @@ void wake_all(std::atomic<uint32_t>& word) {
 
 Pool::Pool(int threads) : tickets_(static_cast<size_t>(threads)), counts_(static_cast<size_t>(threads)) {
   workers_.reserve(static_cast<size_t>(threads - 1));
-  for (int thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { loop(thread); });
+  try {
+    for (int thread = 1; thread < threads; ++thread) workers_.emplace_back([this, thread] { loop(thread); });
+  } catch (const std::system_error& error) {
+    stop();
+    throw Error(Fault::memory, std::string("cannot start threads: ") + error.what());
+  }
 }
 
-Pool::~Pool() {
+Pool::~Pool() { stop(); }
+
+void Pool::stop() {
   stop_.store(true, std::memory_order_release);
   awake_.fetch_add(1, std::memory_order_release);
   wake_all(awake_);

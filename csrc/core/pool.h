@@ -10,7 +10,7 @@ namespace speedwell {
 
 class Pool {
  public:
-  explicit Pool(int threads);  // the caller counts as one
+  explicit Pool(int threads);  // the caller counts as one; throws Fault::memory where the system has no more threads
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -45,6 +45,7 @@ class Pool {
   int64_t part_end(int64_t thread) const { return part_end(chunks_, thread, threads()); }
   void take_from(int owner, int thread, uint32_t job);
   void loop(int thread);
+  void stop();
   int64_t done() const;
 
   // A thread's part of a job: the job's number in the upper half, chunks left in the lower.

@@ -16,6 +16,12 @@ constexpr int kBlockPanels = 4;  // panels of a tile, at most
 constexpr int kGroupRows = 48;   // rows of a tile that is added in runs, at most
 constexpr int kBlockColumns = kPanel * kBlockPanels;
 
+// Cache lines that are read next, to be fetched early. `begin` may be null.
+struct Lines {
+  const char* begin = nullptr;
+  int64_t count = 0;
+};
+
 // Quads of a panel in the order and the runs in which a CPU without VNNI adds them in 16 bits (gemm/runs.h proves that
 // none of them overflows). Used by the AVX2 kernels; the others read the panel itself.
 struct PanelRuns {
@@ -42,7 +48,7 @@ struct TileInt8 {
   const PanelRuns* runs;  // [panels] or null
   int32_t* c;
   int64_t ldc;  // at least panels * 16
-  const char* upcoming;   // what is read after the last panel, to be fetched early; may be null. Used with runs
+  Lines upcoming;         // after the last panel; used with runs
 };
 
 // Weights of 4 bits in groups along k: bytes in panels as above, but a byte holds two: of quads 2j (low half) and 2j + 1.

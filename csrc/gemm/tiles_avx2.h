@@ -5,8 +5,6 @@
 
 #include <immintrin.h>
 
-#include <algorithm>
-
 #include "gemm/contract.h"
 
 namespace speedwell {
@@ -87,16 +85,17 @@ void panel_float(const TileFloat& t, int panel) {
 
 inline void panel_runs(const TileInt8& t, int panel) {
   const PanelRuns& plan = t.runs[panel];
-  // What is read next: fetched piece by piece, as many lines as a panel has.
-  const char* ahead = panel + 1 < t.panels ? reinterpret_cast<const char*>(t.runs[panel + 1].start) : t.upcoming;
-  if (!ahead) ahead = reinterpret_cast<const char*>(plan.start);
+  // What is read next is fetched piece by piece: a line a run, and before a tile what that leaves.
+  Lines ahead = t.upcoming;
+  if (panel + 1 < t.panels) ahead = {reinterpret_cast<const char*>(t.runs[panel + 1].start), t.runs[panel + 1].lines};
+  if (!ahead.begin) ahead = {reinterpret_cast<const char*>(plan.start), 0};
   RunCall call{t.a,        t.lda,      plan.bytes,           plan.stream,
                plan.runs,  plan.start, t.c + panel * kPanel, t.ldc * static_cast<int64_t>(sizeof(int32_t)),
-               0x00010001, ahead};
-  const int64_t tiles = (t.rows + kRunRows - 1) / kRunRows, piece = (plan.lines + tiles - 1) / tiles;
+               0x00010001, ahead.begin};
+  const int64_t tiles = (t.rows + kRunRows - 1) / kRunRows, piece = (ahead.count + tiles - 1) / tiles;
   for (int row = 0; row < t.rows; row += kRunRows) {
     for (int64_t i = plan.runs; i < piece; ++i) __builtin_prefetch(call.ahead + i * 64, 0, 2);
-    kAddRuns[std::min(kRunRows, t.rows - row) - 1](&call);
+    kAddRuns[(t.rows - row < kRunRows ? t.rows - row : kRunRows) - 1](&call);
     call.a += kRunRows * t.lda;
     call.c += kRunRows * t.ldc;
     call.ahead += piece * 64;

@@ -94,7 +94,7 @@ void GemmInt8::run(const Run& run) const {
     // Threads that share rows have written them together. Where a thread has rows of its own, they are near.
     const bool shared = run.pool.threads() > 1 && grid.row_blocks == 1;
     run.pool.parallel(grid.chunks(), [&](int64_t chunk, int thread) {
-      const char* const then = upcoming(run, grid, chunk, thread);
+      const Lines then = upcoming(run, grid, chunk, thread);
       const bool begins = chunk == Pool::part_end(grid.chunks(), thread - 1, run.pool.threads());
       if (begins && shared && a.bytes() <= kFetchedAtOnce) fetch_bytes(a.data, static_cast<int64_t>(a.bytes()));
       grid.walk(chunk, [&](int64_t tile, int64_t row, int count, int64_t column, int columns) {
@@ -109,7 +109,7 @@ void GemmInt8::run(const Run& run) const {
                   reinterpret_cast<float*>(run.scratch + at.scales), reinterpret_cast<int32_t*>(run.scratch + at.zeros)};
   const ReadyRows states(run.scratch + at.states, grid.row_tiles());
   run.pool.parallel(grid.chunks(), [&](int64_t chunk, int thread) {
-    const char* const then = upcoming(run, grid, chunk, thread);
+    const Lines then = upcoming(run, grid, chunk, thread);
     // A tile whose rows another thread is quantizing comes last: by then they are ready.
     unsigned late = 0;
     int number = 0;
@@ -132,35 +132,37 @@ void GemmInt8::run(const Run& run) const {
   });
 }
 
-const char* GemmInt8::weights_of(const Grid& grid, int64_t chunk) const {
+Lines GemmInt8::weights_of(const Grid& grid, int64_t chunk) const {
   const int64_t panel = grid.column(chunk) / kPanel;
-  if (!runs_) return reinterpret_cast<const char*>(panels_ + panel * weight_.quads * 64);
-  return reinterpret_cast<const char*>(runs_->panel(panel)->start);
+  if (runs_) return {reinterpret_cast<const char*>(runs_->panel(panel)->start), runs_->panel(panel)->lines};
+  const int64_t panels = std::min<int64_t>(kBlockPanels, weight_.panels - panel);
+  return {reinterpret_cast<const char*>(panels_ + panel * weight_.quads * 64), panels * weight_.quads};
 }
 
-const char* GemmInt8::first_weights(const Tensor* in, int threads, int thread) const {
-  if (!weight_.k || !in[kA].elements()) return nullptr;
+Lines GemmInt8::first_weights(const Tensor* in, int threads, int thread) const {
+  if (!weight_.k || !in[kA].elements()) return {};
   const Grid grid = this->grid(in[kA].elements() / weight_.k, threads);
+  if (!grid.chunks()) return {};
   return weights_of(grid, std::min(Pool::part_end(grid.chunks(), thread - 1, threads), grid.chunks() - 1));
 }
 
-const char* GemmInt8::upcoming(const Run& run, const Grid& grid, int64_t chunk, int thread) const {
+Lines GemmInt8::upcoming(const Run& run, const Grid& grid, int64_t chunk, int thread) const {
   const int64_t end = Pool::part_end(grid.chunks(), thread, run.pool.threads());
-  if (chunk + 1 != end) return weights_of(grid, (chunk + 1) % grid.chunks());
-  return run.upcoming ? run.upcoming[thread] : nullptr;
+  if (grid.chunks() > 1 && chunk + 1 != end) return weights_of(grid, (chunk + 1) % grid.chunks());
+  return run.upcoming ? run.upcoming[thread] : Lines{};
 }
 
 // Asks for a piece of the next block's weights, so that they are in L2 when their turn comes: in a network a layer's
 // weights come from L3 or memory. (The kernel of runs does this itself, run by run.)
-void GemmInt8::fetch_ahead(const Grid& grid, int64_t tile, const char* upcoming) const {
-  if (runs_ || !upcoming) return;
-  const int64_t lines = kBlockPanels * weight_.quads, tiles = grid.tiles(), at = tile % tiles;
-  for (int64_t line = lines * at / tiles; line < lines * (at + 1) / tiles; ++line)
-    __builtin_prefetch(upcoming + line * 64, 0, 2);
+void GemmInt8::fetch_ahead(const Grid& grid, int64_t tile, const Lines& upcoming) const {
+  if (runs_ || !upcoming.begin) return;
+  const int64_t tiles = grid.tiles(), at = tile % tiles;
+  for (int64_t line = upcoming.count * at / tiles; line < upcoming.count * (at + 1) / tiles; ++line)
+    __builtin_prefetch(upcoming.begin + line * 64, 0, 2);
 }
 
 void GemmInt8::multiply(const Run& run, int64_t row, int rows, int64_t column, int columns, const Rows& from,
-                        const char* upcoming) const {
+                        const Lines& upcoming) const {
   alignas(64) int32_t sums[kGroupRows * kBlockColumns];
   const int panels = (columns + kPanel - 1) / kPanel;
   const int64_t panel = column / kPanel;

@@ -16,7 +16,7 @@ class GemmInt8 : public Operator {
   explicit GemmInt8(const Recipe& recipe);
   void bind(Binding& binding) const override;
   void run(const Run& run) const override;
-  const char* first_weights(const Tensor* in, int threads, int thread) const override;
+  Lines first_weights(const Tensor* in, int threads, int thread) const override;
 
  private:
   struct Layout {  // of the scratch: quantized rows, their scales, their zero points, which of them are ready
@@ -33,13 +33,13 @@ class GemmInt8 : public Operator {
   // Bytes are read where they lie unless a row ends inside a quad: its last read would leave the tensor.
   bool copies(Dtype dtype) const { return dtype == Dtype::f32 || weight_.k % 4; }
   void ready(const Run& run, int64_t row, int rows, const Rows& to) const;
-  void fetch_ahead(const Grid& grid, int64_t tile, const char* upcoming) const;
-  // The panel of a chunk's first column.
-  const char* weights_of(const Grid& grid, int64_t chunk) const;
+  void fetch_ahead(const Grid& grid, int64_t tile, const Lines& upcoming) const;
+  // A chunk's weights; of runs, those of its first panel.
+  Lines weights_of(const Grid& grid, int64_t chunk) const;
   // What a thread that has done this chunk reads next.
-  const char* upcoming(const Run& run, const Grid& grid, int64_t chunk, int thread) const;
+  Lines upcoming(const Run& run, const Grid& grid, int64_t chunk, int thread) const;
   void multiply(const Run& run, int64_t row, int rows, int64_t column, int columns, const Rows& from,
-                const char* upcoming) const;
+                const Lines& upcoming) const;
 
   PackedInt8 weight_;             // its bytes are let go
   const int8_t* panels_ = nullptr;  // where they are kept, unless the runs hold them

@@ -51,7 +51,7 @@ struct Run {
   Pool& pool;
   const Kernels& kernels;
   int inputs, outputs;
-  const char* const* upcoming;  // [threads] where the next weights begin that each thread will read; may be null
+  const Lines* upcoming;  // [threads] the weights that each thread will read first behind this operator; may be null
 };
 
 class Operator {
@@ -61,8 +61,8 @@ class Operator {
   // Called by one thread at a time for one binding, but two bindings may run at once: no mutable members.
   // Allocates nothing. May throw Error on the calling thread (an index out of range), never inside pool.parallel.
   virtual void run(const Run& run) const = 0;
-  // Where the weights lie that a thread reads first in a run on these inputs; null where there are none to fetch early.
-  virtual const char* first_weights(const Tensor*, int /*threads*/, int /*thread*/) const { return nullptr; }
+  // The weights that a thread reads first in a run on these inputs; none where there are none to fetch early.
+  virtual Lines first_weights(const Tensor*, int /*threads*/, int /*thread*/) const { return {}; }
 };
 
 // What an operator is made from. `constants[i]` is input i where it is a constant of the plan (data null otherwise).

@@ -249,12 +249,12 @@ class Binder {
   // for the next run.
   void look_ahead(const std::vector<std::unique_ptr<Operator>>& operators) {
     const int threads = pool_.threads();
-    std::vector<const char*> next(static_cast<size_t>(threads));
+    std::vector<Lines> next(static_cast<size_t>(threads));
     for (int round = 0; round < 2; ++round)
       for (auto step = bound_.steps_.rbegin(); step != bound_.steps_.rend(); ++step) {
         step->upcoming = next;
         const Operator& op = *operators[static_cast<size_t>(step->op)];
-        if (!op.first_weights(step->in.data(), threads, 0)) continue;
+        if (!op.first_weights(step->in.data(), threads, 0).begin) continue;
         for (int thread = 0; thread < threads; ++thread)
           next[static_cast<size_t>(thread)] = op.first_weights(step->in.data(), threads, thread);
       }

@@ -21,7 +21,7 @@ class Bound {
     int inputs, outputs;  // that the plan names
     std::vector<Tensor> in, out;
     size_t scratch, scratch_bytes;  // offset in the arena; size
-    std::vector<const char*> upcoming;  // of Run
+    std::vector<Lines> upcoming;  // of Run
   };
   enum class Home { none, input, fixed, arena };  // fixed: a constant, or computed when the plan was bound
   struct Place {                                  // where a value's bytes are

@@ -11,10 +11,14 @@ constexpr int64_t kByte = 255;
 // They only move the elements of their first input.
 constexpr std::array kMoves = {"Flatten", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze"};
 
+// They enforce what `out` says of their bytes.
+constexpr std::array kOut = {"attention", "gemm_float", "gemm_int4", "gemm_int8", "layer_norm", "lookup"};
+
 // The largest byte that `op` gives: what it says of its own quantization, which it enforces, else any.
 int64_t given(const PlanOperator& op) {
   if (op.kind == "quantize") return op.attributes.integer("high", kByte);
-  const Json* out = op.attributes.find("out");
+  const bool enforced = std::find(kOut.begin(), kOut.end(), op.kind) != kOut.end();
+  const Json* out = enforced ? op.attributes.find("out") : nullptr;
   return out && out->kind() == Json::Kind::object ? out->integer("high", kByte) : kByte;
 }
 

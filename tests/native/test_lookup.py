@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speedwell.core.errors import PlanError
+from speedwell.core.errors import PlanError, UnsupportedError
 from speedwell.native import supported_isas
 
 from .lowered import lowered, model_of
@@ -83,6 +83,29 @@ def test_who_else_reads_the_floats_still_has_them(tmp_path: Path) -> None:
     assert found.error < 1e-6
 
 
+def test_tables_share_a_plan_and_keep_apart(tmp_path: Path) -> None:
+    text = """g (float[n, k] x) => (uint8[n, k] y, uint8[n, k] w)
+        <float s = {0.07}, uint8 z = {128}, float t = {0.05}, uint8 u = {20}> {
+        q = QuantizeLinear(x, s, z)
+        a = DequantizeLinear(q, s, z)
+        b = Gelu(a)
+        y = QuantizeLinear(b, t, u)
+        c = DequantizeLinear(y, t, u)
+        d = Tanh(c)
+        w = QuantizeLinear(d, t, u)
+    }"""
+    found = lowered(model_of(text), {"x": X}, tmp_path)
+    assert found.kinds == ["lookup", "lookup", "quantize"]
+
+
+@pytest.mark.parametrize("between", ["e = Mish(a)\nb = Identity(e)", "b = Pow(a, e)"])
+def test_what_the_executor_lacks_is_still_named_with_all_else(between: str, tmp_path: Path) -> None:
+    text = graph(between).replace("=> (", "=> (float m, ").replace("b = ", "m = Det(x)\n        b = ", 1)
+    with pytest.raises(UnsupportedError, match="Det") as raised:
+        lowered(model_of(text, **({} if "Mish" in between else {"e": np.float64(2)})), {"x": X}, tmp_path)
+    assert ("Mish" if "Mish" in between else "float64") in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("table", "out"),
     [(EVERY[:255], OUT), (EVERY.astype(np.int8), OUT), (EVERY.reshape(16, 16), OUT), (EVERY, {**OUT, "high": 254})],
@@ -95,6 +118,15 @@ def test_a_wrong_table_is_refused(table: np.ndarray, out: dict[str, float]) -> N
 def test_a_table_that_is_not_known_is_refused() -> None:
     with pytest.raises(PlanError):
         run_operator("lookup", [EVERY, EVERY], {"out": OUT}, constants=())
+
+
+def test_what_others_say_of_their_bytes_is_not_believed() -> None:
+    steps = {"scale": 1.0, "zero": 0, "low": 0, "high": 10}
+    moved = Step("Gather", ["x", "i"], ["q"], {"axis": 0, "out": steps})
+    product = Step("gemm_int8", ["q", "w", "s"], ["y"], {"input": steps})
+    held = {"i": np.arange(4), "w": np.ones((1, 4), np.int8), "s": np.ones(1, np.float32)}
+    with pytest.raises(PlanError, match="may reach 255"):
+        run_steps([moved, product], {"x": EVERY.reshape(64, 4)}, held, ["y"])
 
 
 def test_products_count_on_what_the_table_holds() -> None:

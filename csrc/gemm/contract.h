@@ -13,7 +13,7 @@ namespace speedwell {
 constexpr int kPanel = 16;       // columns of a panel
 constexpr int kBlockRows = 6;    // rows of a tile, at most
 constexpr int kBlockPanels = 4;  // panels of a tile, at most
-constexpr int kGroupRows = 48;   // rows of a tile that is added in runs, at most
+constexpr int kGroupRows = 48;   // rows of a tile that is added in runs, or of floats, at most
 constexpr int kBlockColumns = kPanel * kBlockPanels;
 
 // Cache lines that are read next, to be fetched early. `begin` may be null.
@@ -96,13 +96,27 @@ struct Epilogue {
 struct TileFloat {
   const float* a;
   int64_t lda;
-  int rows;
+  int rows;     // 1..kGroupRows
   const float* b;
-  int panels;
+  int panels;   // 1..kBlockPanels
   int64_t k;
   const float* start;  // [panels * 16] or null
   float* c;
   int64_t ldc;
 };
+
+// Some rows (1..kBlockRows) of a float tile over some of its depth. The sums begin with from[r * from_step + j]: `start`,
+// or where an earlier part left them in c.
+struct PartFloat {
+  const float* a;
+  int64_t lda;
+  const float* b;  // the first panel; the next one lies `step` further
+  int64_t step, k;
+  const float* from;
+  int64_t from_step;
+  float* c;
+  int64_t ldc;
+};
+alignas(64) constexpr float kNoStart[kBlockColumns] = {};
 
 }  // namespace speedwell

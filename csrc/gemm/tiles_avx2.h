@@ -12,6 +12,9 @@ namespace SPEEDWELL_ISA {
 
 #include "gemm/tiles_avx2.inc"  // made by gemm/generate.py
 
+constexpr int64_t kFloatDepth = 384;  // 24 KB of a panel: half of an L1
+constexpr int64_t kFetchEvery = 8;    // steps in depth: eight tiles of rows fetch a whole piece
+
 template <bool kPairsFit>
 inline __m256i multiply_add(__m256i sum, __m256i a, __m256i b) {
   if (kPairsFit) return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
@@ -56,31 +59,31 @@ void panel_int8(const TileInt8& t, int panel) {
 }
 
 template <int R>
-void panel_float(const TileFloat& t, int panel) {
+void panel_float(const PartFloat& t, const float* ahead) {
   __m256 sum[R][2];
-  const float* start = t.start ? t.start + panel * kPanel : nullptr;
 #pragma GCC unroll 8
-  for (int h = 0; h < 2; ++h) {
-    const __m256 first = start ? _mm256_loadu_ps(start + 8 * h) : _mm256_setzero_ps();
+  for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) sum[r][h] = first;
-  }
-  const float* a = t.a;
-  const float* b = t.b + panel * t.k * kPanel;
+    for (int h = 0; h < 2; ++h) sum[r][h] = _mm256_loadu_ps(t.from + r * t.from_step + 8 * h);
+  const float *a = t.a, *b = t.b;
   const int64_t lda = t.lda;
-  for (int64_t k = 0; k < t.k; ++k, ++a, b += kPanel) {
-    const __m256 left = _mm256_loadu_ps(b), right = _mm256_loadu_ps(b + 8);
+  for (int64_t left = t.k; left > 0; left -= kFetchEvery, ahead += kPanel) {
+    __builtin_prefetch(ahead, 0, 2);
+    const int64_t some = left < kFetchEvery ? left : kFetchEvery;
+    for (int64_t k = 0; k < some; ++k, ++a, b += kPanel) {
+      const __m256 left_half = _mm256_loadu_ps(b), right_half = _mm256_loadu_ps(b + 8);
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const __m256 x = _mm256_broadcast_ss(a + r * lda);
-      sum[r][0] = _mm256_fmadd_ps(x, left, sum[r][0]);
-      sum[r][1] = _mm256_fmadd_ps(x, right, sum[r][1]);
+      for (int r = 0; r < R; ++r) {
+        const __m256 x = _mm256_broadcast_ss(a + r * lda);
+        sum[r][0] = _mm256_fmadd_ps(x, left_half, sum[r][0]);
+        sum[r][1] = _mm256_fmadd_ps(x, right_half, sum[r][1]);
+      }
     }
   }
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-    for (int h = 0; h < 2; ++h) _mm256_storeu_ps(t.c + r * t.ldc + panel * kPanel + 8 * h, sum[r][h]);
+    for (int h = 0; h < 2; ++h) _mm256_storeu_ps(t.c + r * t.ldc + 8 * h, sum[r][h]);
 }
 
 inline void panel_runs(const TileInt8& t, int panel) {
@@ -117,11 +120,30 @@ inline void tile_int8(const TileInt8& t) {
   for (int panel = 0; panel < t.panels; ++panel) run(t, panel);
 }
 
+// Depth by depth, so that a piece of a panel stays in L1 while all rows meet it; its tiles fetch the piece behind it.
 inline void tile_float(const TileFloat& t) {
-  using Panel = void (*)(const TileFloat&, int);
+  using Panel = void (*)(const PartFloat&, const float*);
   static constexpr Panel kPanels[kBlockRows] = {panel_float<1>, panel_float<2>, panel_float<3>,
                                                 panel_float<4>, panel_float<5>, panel_float<6>};
-  for (int panel = 0; panel < t.panels; ++panel) kPanels[t.rows - 1](t, panel);
+  const int tiles = (t.rows + kBlockRows - 1) / kBlockRows;
+  int64_t k = 0;
+  do {
+    const int64_t depth = t.k - k < kFloatDepth ? t.k - k : kFloatDepth;
+    for (int panel = 0; panel < t.panels; ++panel) {
+      const float* const b = t.b + panel * t.k * kPanel + k * kPanel;
+      const float* ahead = b + t.k * kPanel;  // behind the last panel lies the next block's first
+      if (panel + 1 == t.panels && k + depth < t.k) ahead = t.b + (k + depth) * kPanel;
+      const float* const start = (t.start ? t.start : kNoStart) + panel * kPanel;
+      int row = 0;
+      for (int i = 0; i < tiles; ++i, ahead += depth / kFetchEvery * kPanel) {
+        const int rows = (t.rows - row + tiles - i - 1) / (tiles - i);
+        float* const c = t.c + row * t.ldc + panel * kPanel;
+        kPanels[rows - 1]({t.a + row * t.lda + k, t.lda, b, 0, depth, k ? c : start, k ? t.ldc : 0, c, t.ldc}, ahead);
+        row += rows;
+      }
+    }
+    k += depth;
+  } while (k < t.k);
 }
 
 }  // namespace SPEEDWELL_ISA

@@ -56,17 +56,15 @@ void tile_int8_of(const TileInt8& t) {
 }
 
 template <int R, int P>
-void tile_float_of(const TileFloat& t) {
+void part_float_of(const PartFloat& t) {
   __m512 sum[R][P];
 #pragma GCC unroll 8
-  for (int p = 0; p < P; ++p) {
-    const __m512 start = t.start ? _mm512_loadu_ps(t.start + p * kPanel) : _mm512_setzero_ps();
+  for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) sum[r][p] = start;
-  }
+    for (int p = 0; p < P; ++p) sum[r][p] = _mm512_loadu_ps(t.from + r * t.from_step + p * kPanel);
   const float* a = t.a;
   const float* b = t.b;
-  const int64_t lda = t.lda, step = t.k * kPanel;
+  const int64_t lda = t.lda, step = t.step;
   for (int64_t k = 0; k < t.k; ++k, ++a, b += kPanel) {
     __m512 w[P];
 #pragma GCC unroll 8
@@ -105,12 +103,27 @@ inline void tile_int8(const TileInt8& t) {
 #endif
 }
 
+// Depth by depth, so that a piece of all panels stays in L1 while all rows meet it.
 inline void tile_float(const TileFloat& t) {
-  using Tile = void (*)(const TileFloat&);
-  static constexpr Tile kTiles[kBlockPanels][kBlockRows] = {
-      SPEEDWELL_ROWS(tile_float_of, 1), SPEEDWELL_ROWS(tile_float_of, 2), SPEEDWELL_ROWS(tile_float_of, 3),
-      SPEEDWELL_ROWS(tile_float_of, 4)};
-  kTiles[t.panels - 1][t.rows - 1](t);
+  constexpr int64_t kFloatDepth = 96;  // 24 KB of four panels: half of an L1
+  using Part = void (*)(const PartFloat&);
+  static constexpr Part kParts[kBlockPanels][kBlockRows] = {
+      SPEEDWELL_ROWS(part_float_of, 1), SPEEDWELL_ROWS(part_float_of, 2), SPEEDWELL_ROWS(part_float_of, 3),
+      SPEEDWELL_ROWS(part_float_of, 4)};
+  const int tiles = (t.rows + kBlockRows - 1) / kBlockRows;
+  int64_t k = 0;
+  do {
+    const int64_t depth = t.k - k < kFloatDepth ? t.k - k : kFloatDepth;
+    int row = 0;
+    for (int i = 0; i < tiles; ++i) {
+      const int rows = (t.rows - row + tiles - i - 1) / (tiles - i);
+      float* const c = t.c + row * t.ldc;
+      kParts[t.panels - 1][rows - 1]({t.a + row * t.lda + k, t.lda, t.b + k * kPanel, t.k * kPanel, depth,
+                                      k ? c : t.start ? t.start : kNoStart, k ? t.ldc : 0, c, t.ldc});
+      row += rows;
+    }
+    k += depth;
+  } while (k < t.k);
 }
 
 #undef SPEEDWELL_ROWS

@@ -28,10 +28,10 @@ class GemmFloat : public Operator {
 
   void run(const Run& run) const override {
     const int64_t m = run.out[0].elements() / std::max<int64_t>(weight_.n, 1), k = weight_.k;
-    const Grid grid(m, weight_.n, run.pool.threads());
+    const Grid grid(m, weight_.n, run.pool.threads(), kGroupRows);
     run.pool.parallel(grid.chunks(), [&](int64_t chunk, int) {
       grid.walk(chunk, [&](int64_t, int64_t row, int rows, int64_t column, int columns) {
-        alignas(64) float sums[kBlockRows * kBlockColumns];
+        alignas(64) float sums[kGroupRows * kBlockColumns];
         const float* start = ending_.bias() ? ending_.bias() + column : nullptr;
         const TileFloat tile{run.in[0].as<float>() + row * k, k, rows, weight_.panel(column / kPanel),
                              (columns + kPanel - 1) / kPanel, k, start, sums, kBlockColumns};

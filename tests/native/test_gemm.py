@@ -101,7 +101,20 @@ def test_rows_are_quantized_on_their_own(tmp_path, isa, high):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("shape", [(1, 1, 1), (6, 384, 64), (13, 33, 65), (50, 17, 150), (3, 0, 4)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 1, 1),
+        (6, 384, 64),
+        (13, 33, 65),
+        (50, 17, 150),
+        (3, 0, 4),
+        (50, 800, 150),
+        (48, 385, 64),
+        (49, 769, 17),
+        (7, 97, 65),
+    ],
+)
 def test_float_products(tmp_path, isa, shape):
     m, k, n = shape
     rng = np.random.default_rng(3)

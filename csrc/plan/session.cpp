@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kMaxBound = 64;  // bindings kept: more lengths than most texts have, some 50 KB each
 constexpr int kMaxThreads = 64;
+constexpr size_t kReadAtOnce = size_t{16} << 20;  // bytes of the weights' file that may lie in memory beside the packed ones
 
 int checked(int threads) {
   require(threads >= 1 && threads <= kMaxThreads, Fault::input, "threads must be 1 to 64");
@@ -34,14 +35,20 @@ Session::Session(const std::string& plan, const std::string& weights, int thread
       slab_(plan_.weights->bytes()) {
   std::vector<Tensor> constants(static_cast<size_t>(plan_.values));
   for (const PlanConstant& constant : plan_.constants) constants[static_cast<size_t>(constant.value)] = constant.tensor;
+  size_t read = 0;
   for (const PlanOperator& op : plan_.operators) {
     Recipe recipe{op.kind, op.attributes, {}, kernels_, slab_};
     for (const int value : op.inputs) recipe.constants.push_back(value < 0 ? Tensor{} : constants[static_cast<size_t>(value)]);
+    for (const Tensor& constant : recipe.constants) read += constant.data ? constant.bytes() : 0;
     try {
       operators_.push_back(find_operator(op.kind)(recipe));
     } catch (const Error& error) {
       throw Error(error.fault(), op.kind + " " + op.name + ": " + error.what());
     }
+    // What was read lies packed in the slab now: kept as well, it would double the memory of a large network.
+    if (read < kReadAtOnce) continue;
+    plan_.weights->release();
+    read = 0;
   }
   plan_.weights->release();
 }

@@ -19,7 +19,7 @@ from speedwell.workflow.run_folder import RunFolder
 from speedwell.workflow.trial import Bench, turns
 from speedwell.workflow.workers import Workers
 
-__all__ = ["FinishedRun", "claim_words"]
+__all__ = ["FinishedRun", "claim_words", "middle"]
 
 LIMIT_SECONDS = 600.0
 SECONDS_A_ROUND = 1.0
@@ -105,6 +105,12 @@ class FinishedRun:
     def seconds(self, outcome: Outcome) -> float:
         """Median seconds of a call on the first workload."""
         return float(np.median(outcome.timings[0].candidate[0]))
+
+
+def middle(taken: Rounds, name: str) -> float:
+    """Median seconds of a call on the first workload; 0 where there was none."""
+    calls = [s for _, theirs in taken.pairs(name, name) for s in theirs]
+    return float(np.median(calls)) if calls else 0.0
 
 
 def claim_words(claim: AccuracyClaim) -> str:

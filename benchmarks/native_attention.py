@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from interval import paired_ratio
+from native_turn import runs_a_turn
 from record import Record, parser
 from speedwell.native import Session, supported_isas, write_plan
 
@@ -66,7 +67,7 @@ def one_shape(case: str, isas: list[str], blocks: int, record: Record) -> None:
             write_plan(Path(name), plan(heads, d, precision), {})
             for isa in isas:
                 sessions[isa, precision] = Session(Path(name), 1, isa)
-    turns = {key: turn(session, x) for key, session in sessions.items()}
+    turns = {key: runs_a_turn(session, [x], SECONDS_A_TURN) for key, session in sessions.items()}
     seconds: dict[tuple[str, str], list[float]] = {key: [] for key in sessions}
     keys = list(sessions)
     for _ in range(blocks):
@@ -102,12 +103,6 @@ def plan(heads: int, d: int, precision: str) -> dict[str, object]:
         "operators": [{"kind": "attention", "name": "attention", "inputs": [0, 0, 0, -1], "outputs": [1],
                        "attributes": attributes}],
     }  # fmt: skip
-
-
-def turn(session: Session, x: np.ndarray) -> int:
-    """Runs that take about ``SECONDS_A_TURN``."""
-    once = min(session.profile([x], 3)[0][2] for _ in range(3))
-    return int(np.clip(SECONDS_A_TURN / max(once, 1e-7), 1, 1000))
 
 
 def exact(x: np.ndarray, heads: int, d: int) -> np.ndarray:

@@ -22,6 +22,7 @@ import numpy as np
 
 from interval import median_interval, paired_ratio
 from native_clock import HOW, Clock
+from native_turn import runs_a_turn
 from record import Record, parser
 from speedwell.native import Session, supported_isas, write_plan
 from speedwell.native.runs import PANEL, plan_runs
@@ -153,7 +154,7 @@ def timed(
     sessions: Mapping[str, tuple[Session, np.ndarray]], rounds: int, clock: Clock, rng: np.random.Generator
 ) -> tuple[dict[str, list[float]], list[float]]:
     """Seconds of each variant and the clock, once a round."""
-    count = {name: runs_a_turn(session, a) for name, (session, a) in sessions.items()}
+    count = {name: runs_a_turn(session, [a], SECONDS_A_TURN) for name, (session, a) in sessions.items()}
     seconds: dict[str, list[float]] = {name: [] for name in sessions}
     ghz: list[float] = []
     for _ in range(rounds):
@@ -162,11 +163,6 @@ def timed(
             seconds[str(name)].append(session.profile([activations], count[str(name)])[0][2])
         ghz.append(clock.gigahertz())
     return seconds, ghz
-
-
-def runs_a_turn(session: Session, activations: np.ndarray) -> int:
-    once = session.profile([activations], 3)[0][2]
-    return int(np.clip(SECONDS_A_TURN / max(once, 1e-7), 3, 1000))
 
 
 def rows(

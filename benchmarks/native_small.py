@@ -26,6 +26,7 @@ import numpy as np
 
 from interval import median_interval
 from native_clock import HOW, Clock
+from native_turn import runs_a_turn
 from record import Record, parser
 from speedwell.native import Session, supported_isas, write_plan
 
@@ -138,7 +139,7 @@ def main() -> None:
         seconds: dict[str, list[float]] = {case: [] for case in every}
         copies: dict[str, list[float]] = {case: [] for case in every}
         ghz: list[float] = []
-        runs = {case: turn(sessions[case], every[case]) for case in every}
+        runs = {case: runs_a_turn(sessions[case], every[case].feeds, SECONDS_A_TURN) for case in every}
         arrays = {case: tuple(np.ones(every[case].bytes // 2, np.uint8) for _ in range(2)) for case in every}
         for _ in range(rounds):
             for case in rng.permutation(list(every)):
@@ -172,12 +173,6 @@ def opened(folder: Path, case: Case) -> Session:
     }  # fmt: skip
     write_plan(folder, plan, {f"c{i}": a for i, a in enumerate(case.held)})
     return Session(folder, 1, ISA)
-
-
-def turn(session: Session, case: Case) -> int:
-    """Runs that take about ``SECONDS_A_TURN``."""
-    once = session.profile(case.feeds, 3)[0][2]
-    return int(np.clip(SECONDS_A_TURN / max(once, 1e-7), 3, 1000))
 
 
 def copied(to: np.ndarray, source: np.ndarray) -> float:

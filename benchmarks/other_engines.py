@@ -13,9 +13,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
-from finished_run import FinishedRun, claim_words
+from finished_run import FinishedRun, claim_words, middle
 from interval import timed_ratio
 from record import Record, parser
 from speedwell.core import Evidence, Outcome
@@ -97,11 +95,6 @@ def rows(
         if number == 0:
             record.control(*found[:3])
     record.samples[case] = [dict(r[0]) for r in alone.rounds]
-
-
-def middle(taken: Rounds, key: str) -> float:
-    """Median seconds of a call."""
-    return float(np.median([s for _, calls in taken.pairs(key, key) for s in calls]))
 
 
 if __name__ == "__main__":

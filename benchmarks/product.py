@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from finished_run import FinishedRun, claim_words
+from finished_run import FinishedRun, claim_words, middle
 from interval import timed_ratio
 from peer_environment import peer_environment
 from product_case import ProductCase
@@ -232,12 +232,6 @@ def our_words(run: FinishedRun, claim: AccuracyClaim | None) -> str:
     if claim is None:
         return label
     return f"{label}: {claim_words(claim)}"
-
-
-def middle(taken: Rounds, name: str) -> float:
-    """Median seconds of a call on the first workload."""
-    calls = [s for _, other in taken.pairs(name, name) for s in other]
-    return float(np.median(calls)) if calls else 0.0
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ constexpr bool kApart = true;
 constexpr bool kApart = false;
 #endif
 
-size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
+size_t whole_large_pages(size_t bytes) { return (bytes + kLargePage - 1) / kLargePage * kLargePage; }
 
 // A plan may ask for any size; memory that the machine does not have would be promised now and kill the process later.
 size_t memory_of_machine() {
@@ -49,7 +49,7 @@ void Free::operator()(char* data) const { std::free(data); }
 
 Block allocate(size_t bytes) {
   check(bytes);
-  char* data = static_cast<char*>(std::aligned_alloc(kLine, std::max(kLine, rounded(bytes, kLine))));
+  char* data = static_cast<char*>(std::aligned_alloc(kLine, std::max(kLine, whole_lines(bytes))));
   if (!data) throw Error(Fault::memory, "no memory for " + std::to_string(bytes) + " bytes");
   return Block(data);
 }
@@ -64,7 +64,7 @@ const char* Slab::hold(const void* from, size_t bytes) {
     if (bytes) std::memcpy(blocks_.back().get(), from, bytes);
     return blocks_.back().get();
   }
-  const size_t whole = rounded(bytes, kLine);
+  const size_t whole = whole_lines(bytes);
   if (regions_.empty() || regions_.back().size - regions_.back().used < whole) reserve(whole);
   Region& region = regions_.back();
   char* const to = region.data + region.used;
@@ -76,11 +76,11 @@ const char* Slab::hold(const void* from, size_t bytes) {
 // Address space for at least so many bytes. Pages that nothing is written to take no memory.
 void Slab::reserve(size_t bytes) {
   check(bytes);
-  const size_t size = rounded(std::max(bytes, std::min(expected_, kMostReserved)), kLargePage);
+  const size_t size = whole_large_pages(std::max(bytes, std::min(expected_, kMostReserved)));
   regions_.reserve(regions_.size() + 1);
   void* const base = mmap(nullptr, size + kLargePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (base == MAP_FAILED) throw Error(Fault::memory, "no memory for " + std::to_string(size) + " bytes");
-  char* const data = reinterpret_cast<char*>(rounded(reinterpret_cast<uintptr_t>(base), kLargePage));
+  char* const data = reinterpret_cast<char*>(whole_large_pages(reinterpret_cast<uintptr_t>(base)));
   regions_.push_back({base, size + kLargePage, data, size, 0});
 #if defined(MADV_HUGEPAGE)
   if (std::max(expected_, bytes) >= kLargePage) madvise(data, size, MADV_HUGEPAGE);  // a wish: any answer will do

@@ -9,6 +9,8 @@ namespace speedwell {
 
 constexpr size_t kLine = 64;  // bytes of a cache line, and the alignment of every block
 
+inline size_t whole_lines(size_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
+
 struct Free {
   void operator()(char* data) const;
 };

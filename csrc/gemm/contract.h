@@ -15,6 +15,7 @@ constexpr int kBlockRows = 6;    // rows of a tile, at most
 constexpr int kBlockPanels = 4;  // panels of a tile, at most
 constexpr int kGroupRows = 48;   // rows of a tile that is added in runs, or of floats, at most
 constexpr int kBlockColumns = kPanel * kBlockPanels;
+alignas(64) constexpr float kZeros[kBlockColumns] = {};  // no bias
 
 // Cache lines that are read next, to be fetched early. `begin` may be null.
 struct Lines {
@@ -48,7 +49,7 @@ struct TileInt8 {
   const PanelRuns* runs;  // [panels] or null
   int32_t* c;
   int64_t ldc;  // at least panels * 16
-  Lines upcoming;         // after the last panel; used with runs
+  Lines upcoming;  // after the last panel; used with runs
 };
 
 // Weights of 4 bits in groups along k: bytes in panels as above, but a byte holds two: of quads 2j (low half) and 2j + 1.
@@ -116,7 +117,8 @@ struct PartFloat {
   int64_t from_step;
   float* c;
   int64_t ldc;
+  const float* ahead;  // where the next piece begins, of which a line may be fetched every kFetchEvery steps in depth
 };
-alignas(64) constexpr float kNoStart[kBlockColumns] = {};
+constexpr int64_t kFetchEvery = 8;  // eight tiles of rows fetch a whole piece
 
 }  // namespace speedwell

@@ -53,10 +53,9 @@ struct Scaled {
 
 template <bool kRowScale, bool kResidual>
 inline void finish_rows(const int32_t* sums, int64_t lds, int rows, int columns, const Epilogue& e) {
-  alignas(64) static constexpr float kNoBias[kBlockColumns] = {};
   const Levels levels(e.inverse_scale, e.zero, e.low, e.high);
   for (int r = 0; r < rows; ++r) {
-    const Scaled<kRowScale, kResidual> row{sums + r * lds, e, e.bias ? e.bias : kNoBias,
+    const Scaled<kRowScale, kResidual> row{sums + r * lds, e, e.bias ? e.bias : kZeros,
                                            kResidual ? e.residual + r * e.ldr : nullptr,
                                            kRowScale ? e.row_scale[r] : 1.0f, kRowScale ? e.row_zero[r] : 0};
     float* out_float = e.out_float ? e.out_float + r * e.ldo : nullptr;

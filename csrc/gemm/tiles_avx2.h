@@ -6,6 +6,7 @@
 #include <immintrin.h>
 
 #include "gemm/contract.h"
+#include "gemm/depth.h"
 
 namespace speedwell {
 namespace SPEEDWELL_ISA {
@@ -13,7 +14,6 @@ namespace SPEEDWELL_ISA {
 #include "gemm/tiles_avx2.inc"  // made by gemm/generate.py
 
 constexpr int64_t kFloatDepth = 384;  // 24 KB of a panel: half of an L1
-constexpr int64_t kFetchEvery = 8;    // steps in depth: eight tiles of rows fetch a whole piece
 
 template <bool kPairsFit>
 inline __m256i multiply_add(__m256i sum, __m256i a, __m256i b) {
@@ -59,13 +59,13 @@ void panel_int8(const TileInt8& t, int panel) {
 }
 
 template <int R>
-void panel_float(const PartFloat& t, const float* ahead) {
+void panel_float(const PartFloat& t) {
   __m256 sum[R][2];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
     for (int h = 0; h < 2; ++h) sum[r][h] = _mm256_loadu_ps(t.from + r * t.from_step + 8 * h);
-  const float *a = t.a, *b = t.b;
+  const float *a = t.a, *b = t.b, *ahead = t.ahead;
   const int64_t lda = t.lda;
   for (int64_t left = t.k; left > 0; left -= kFetchEvery, ahead += kPanel) {
     __builtin_prefetch(ahead, 0, 2);
@@ -120,30 +120,11 @@ inline void tile_int8(const TileInt8& t) {
   for (int panel = 0; panel < t.panels; ++panel) run(t, panel);
 }
 
-// Depth by depth, so that a piece of a panel stays in L1 while all rows meet it; its tiles fetch the piece behind it.
 inline void tile_float(const TileFloat& t) {
-  using Panel = void (*)(const PartFloat&, const float*);
+  using Panel = void (*)(const PartFloat&);
   static constexpr Panel kPanels[kBlockRows] = {panel_float<1>, panel_float<2>, panel_float<3>,
                                                 panel_float<4>, panel_float<5>, panel_float<6>};
-  const int tiles = (t.rows + kBlockRows - 1) / kBlockRows;
-  int64_t k = 0;
-  do {
-    const int64_t depth = t.k - k < kFloatDepth ? t.k - k : kFloatDepth;
-    for (int panel = 0; panel < t.panels; ++panel) {
-      const float* const b = t.b + panel * t.k * kPanel + k * kPanel;
-      const float* ahead = b + t.k * kPanel;  // behind the last panel lies the next block's first
-      if (panel + 1 == t.panels && k + depth < t.k) ahead = t.b + (k + depth) * kPanel;
-      const float* const start = (t.start ? t.start : kNoStart) + panel * kPanel;
-      int row = 0;
-      for (int i = 0; i < tiles; ++i, ahead += depth / kFetchEvery * kPanel) {
-        const int rows = (t.rows - row + tiles - i - 1) / (tiles - i);
-        float* const c = t.c + row * t.ldc + panel * kPanel;
-        kPanels[rows - 1]({t.a + row * t.lda + k, t.lda, b, 0, depth, k ? c : start, k ? t.ldc : 0, c, t.ldc}, ahead);
-        row += rows;
-      }
-    }
-    k += depth;
-  } while (k < t.k);
+  depth_by_depth(t, kFloatDepth, 1, [](int rows, const PartFloat& part) { kPanels[rows - 1](part); });
 }
 
 }  // namespace SPEEDWELL_ISA

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include "gemm/contract.h"
+#include "gemm/depth.h"
 
 namespace speedwell {
 namespace SPEEDWELL_ISA {
@@ -103,27 +104,14 @@ inline void tile_int8(const TileInt8& t) {
 #endif
 }
 
-// Depth by depth, so that a piece of all panels stays in L1 while all rows meet it.
 inline void tile_float(const TileFloat& t) {
   constexpr int64_t kFloatDepth = 96;  // 24 KB of four panels: half of an L1
   using Part = void (*)(const PartFloat&);
   static constexpr Part kParts[kBlockPanels][kBlockRows] = {
       SPEEDWELL_ROWS(part_float_of, 1), SPEEDWELL_ROWS(part_float_of, 2), SPEEDWELL_ROWS(part_float_of, 3),
       SPEEDWELL_ROWS(part_float_of, 4)};
-  const int tiles = (t.rows + kBlockRows - 1) / kBlockRows;
-  int64_t k = 0;
-  do {
-    const int64_t depth = t.k - k < kFloatDepth ? t.k - k : kFloatDepth;
-    int row = 0;
-    for (int i = 0; i < tiles; ++i) {
-      const int rows = (t.rows - row + tiles - i - 1) / (tiles - i);
-      float* const c = t.c + row * t.ldc;
-      kParts[t.panels - 1][rows - 1]({t.a + row * t.lda + k, t.lda, t.b + k * kPanel, t.k * kPanel, depth,
-                                      k ? c : t.start ? t.start : kNoStart, k ? t.ldc : 0, c, t.ldc});
-      row += rows;
-    }
-    k += depth;
-  } while (k < t.k);
+  const Part* const of_panels = kParts[t.panels - 1];
+  depth_by_depth(t, kFloatDepth, t.panels, [of_panels](int rows, const PartFloat& part) { of_panels[rows - 1](part); });
 }
 
 #undef SPEEDWELL_ROWS

@@ -32,8 +32,6 @@ PackedInt4 packed(const Recipe& recipe, const std::optional<Quantization>& input
   return pack_int4(weight, input ? input->scale : 1.0f, recipe.slab);
 }
 
-size_t aligned(int64_t bytes) { return (static_cast<size_t>(bytes) + 63) / 64 * 64; }
-
 }  // namespace
 
 GemmInt4::GemmInt4(const Recipe& recipe)
@@ -62,8 +60,8 @@ void GemmInt4::bind(Binding& binding) const {
 }
 
 GemmInt4::Layout GemmInt4::layout(int64_t m) const {
-  const size_t bytes = copies() ? aligned(times(m, weight_.groups * weight_.group)) : 0;
-  const size_t start = bytes + aligned(times(m, weight_.groups) * 4), rows = input_ ? 0 : aligned(m * 4);
+  const size_t bytes = copies() ? whole_lines(static_cast<size_t>(times(m, weight_.groups * weight_.group))) : 0;
+  const size_t start = bytes + whole_lines(static_cast<size_t>(times(m, weight_.groups)) * 4), rows = input_ ? 0 : whole_lines(static_cast<size_t>(m) * 4);
   return {bytes, start, start + rows, start + 2 * rows};
 }
 

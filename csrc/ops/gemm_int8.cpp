@@ -32,8 +32,6 @@ PackedInt8 packed(const Recipe& recipe) {
   return pack_int8(weight.as<int8_t>(), weight.shape[0], weight.shape[1], largest(recipe.attributes));
 }
 
-size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 }  // namespace
 
 GemmInt8::GemmInt8(const Recipe& recipe)
@@ -79,9 +77,9 @@ Grid GemmInt8::grid(int64_t m, int threads) const {
 }
 
 GemmInt8::Layout GemmInt8::layout(int64_t m, const Grid& grid) const {
-  const size_t bytes = aligned(static_cast<size_t>(m * weight_.quads * 4));
-  const size_t rows = aligned(static_cast<size_t>(m) * 4);
-  const size_t states = aligned(ReadyRows::bytes(grid.row_tiles()));
+  const size_t bytes = whole_lines(static_cast<size_t>(m * weight_.quads * 4));
+  const size_t rows = whole_lines(static_cast<size_t>(m) * 4);
+  const size_t states = whole_lines(ReadyRows::bytes(grid.row_tiles()));
   return {bytes, bytes + rows, bytes + 2 * rows, bytes + 2 * rows + states};
 }
 
@@ -92,11 +90,11 @@ void GemmInt8::run(const Run& run) const {
   if (!copies(a.dtype)) {
     const Rows rows{const_cast<uint8_t*>(a.as<uint8_t>()), weight_.k, nullptr, nullptr};  // only read
     // Threads that share rows have written them together. Where a thread has rows of its own, they are near.
-    const bool shared = run.pool.threads() > 1 && grid.row_blocks == 1;
+    const bool shared = run.pool.threads() > 1 && grid.row_blocks == 1 && a.bytes() <= kFetchedAtOnce;
     run.pool.parallel(grid.chunks(), [&](int64_t chunk, int thread) {
       const Lines then = upcoming(run, grid, chunk, thread);
       const bool begins = chunk == Pool::part_end(grid.chunks(), thread - 1, run.pool.threads());
-      if (begins && shared && a.bytes() <= kFetchedAtOnce) fetch_bytes(a.data, static_cast<int64_t>(a.bytes()));
+      if (begins && shared) fetch_bytes(a.data, static_cast<int64_t>(a.bytes()));
       grid.walk(chunk, [&](int64_t tile, int64_t row, int count, int64_t column, int columns) {
         fetch_ahead(grid, tile, then);
         multiply(run, row, count, column, columns, rows, then);
@@ -136,7 +134,7 @@ Lines GemmInt8::weights_of(const Grid& grid, int64_t chunk) const {
   const int64_t panel = grid.column(chunk) / kPanel;
   if (runs_) return {reinterpret_cast<const char*>(runs_->panel(panel)->start), runs_->panel(panel)->lines};
   const int64_t panels = std::min<int64_t>(kBlockPanels, weight_.panels - panel);
-  return {reinterpret_cast<const char*>(panels_ + panel * weight_.quads * 64), panels * weight_.quads};
+  return {reinterpret_cast<const char*>(plain(panel)), panels * weight_.quads};
 }
 
 Lines GemmInt8::first_weights(const Tensor* in, int threads, int thread) const {
@@ -169,8 +167,8 @@ void GemmInt8::multiply(const Run& run, int64_t row, int rows, int64_t column, i
   Epilogue ending = ending_.at(run, row, column);
   ending.scale = scale_.data() + column;
   fetch_epilogue(ending, rows, columns);
-  run.kernels.tile_int8({from.bytes + row * from.lda, from.lda, rows, runs_ ? nullptr : panels_ + panel * weight_.quads * 64,
-                         panels, weight_.quads, input_ ? start_.data() + column : nullptr, weight_.pairs_fit,
+  run.kernels.tile_int8({from.bytes + row * from.lda, from.lda, rows, runs_ ? nullptr : plain(panel), panels,
+                         weight_.quads, input_ ? start_.data() + column : nullptr, weight_.pairs_fit,
                          runs_ ? runs_->panel(panel) : nullptr, sums, kBlockColumns, upcoming});
   int32_t zeros[kGroupRows];
   if (!input_) {

@@ -34,6 +34,8 @@ class GemmInt8 : public Operator {
   bool copies(Dtype dtype) const { return dtype == Dtype::f32 || weight_.k % 4; }
   void ready(const Run& run, int64_t row, int rows, const Rows& to) const;
   void fetch_ahead(const Grid& grid, int64_t tile, const Lines& upcoming) const;
+  // A panel that is not in runs.
+  const int8_t* plain(int64_t panel) const { return panels_ + panel * weight_.quads * 64; }
   // A chunk's weights; of runs, those of its first panel.
   Lines weights_of(const Grid& grid, int64_t chunk) const;
   // What a thread that has done this chunk reads next.
@@ -41,7 +43,7 @@ class GemmInt8 : public Operator {
   void multiply(const Run& run, int64_t row, int rows, int64_t column, int columns, const Rows& from,
                 const Lines& upcoming) const;
 
-  PackedInt8 weight_;             // its bytes are let go
+  PackedInt8 weight_;               // its bytes are let go
   const int8_t* panels_ = nullptr;  // where they are kept, unless the runs hold them
   std::vector<float> scale_;      // padded to whole blocks; times the input's scale where that is static
   std::vector<int32_t> start_;    // -zero * column sum, where the input is static

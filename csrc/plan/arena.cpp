@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/memory.h"
+
 namespace speedwell {
 
 size_t lay_out(std::vector<Buffer>& buffers) {
@@ -16,13 +18,13 @@ size_t lay_out(std::vector<Buffer>& buffers) {
   size_t whole = 0;
   for (const size_t index : order) {
     Buffer& buffer = buffers[index];
-    const size_t bytes = (buffer.bytes + kAlignment - 1) / kAlignment * kAlignment;
+    const size_t bytes = whole_lines(buffer.bytes);
     size_t offset = 0;
     for (const size_t other : placed) {
       const Buffer& there = buffers[other];
       if (there.last < buffer.first || buffer.last < there.first) continue;
       if (offset + bytes <= there.offset) break;
-      offset = std::max(offset, there.offset + (there.bytes + kAlignment - 1) / kAlignment * kAlignment);
+      offset = std::max(offset, there.offset + whole_lines(there.bytes));
     }
     buffer.offset = offset;
     whole = std::max(whole, offset + bytes);

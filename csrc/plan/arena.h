@@ -6,8 +6,6 @@
 
 namespace speedwell {
 
-constexpr size_t kAlignment = 64;
-
 struct Buffer {
   size_t bytes;
   int first, last;    // steps of its life, both inside it

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import SpeedwellError
-from .engine import available, kinds
+from .engine import kinds
 from .graph import Graph, Operator, Value
 from .numbering import numbered
 from .quantize import steps_of
@@ -49,23 +49,28 @@ class Found:
 
 def rewrite(graph: Graph) -> int:
     """Returns how many tables there are now; none where the executor is not built, or cannot make them."""
-    if not available()[0]:
+    known = kinds()
+    if known is None:
         return 0
-    found = [one for quantize in graph.each("quantize") if (one := _between(quantize)) is not None]
+    passed = OF_ONE_ELEMENT & known
+    found = [one for quantize in graph.each("quantize") if (one := _between(quantize, passed)) is not None]
+    tables = _tables(found)
     replaced: dict[Value, Value] = {}  # one table may read what another makes
-    for one, table in zip(found, _tables(found), strict=False):
+    for one, table in zip(found if tables else (), tables, strict=True):
         old = one.quantize.output
         inputs = [replaced.get(one.source, one.source), graph.constant(f"{one.quantize.name}.table", table)]
         made = graph.add("lookup", inputs, {"out": steps_of(one.quantize)}, near=one.quantize, like=old)
         replaced[old] = made.output
         graph.replace(old, made.output)
         graph.remove(one.quantize)
-    return sum(not one.quantize.live for one in found)
+    return len(tables)
 
 
-def _between(quantize: Operator) -> Found | None:
-    """The bytes that alone decide what ``quantize`` gives, and the operators from there on, makers before readers."""
-    has = OF_ONE_ELEMENT & (kinds() or frozenset())
+def _between(quantize: Operator, passed: frozenset[str]) -> Found | None:
+    """The bytes that alone decide what ``quantize`` gives, and the operators from there on, makers before readers.
+
+    ``passed``: kinds that may lie between.
+    """
     source: Value | None = None
     order: list[Operator] = []
     todo: list[tuple[Value | None, bool]] = [(quantize.inputs[0], False)]
@@ -90,7 +95,7 @@ def _between(quantize: Operator) -> Found | None:
                 return None
             source = maker.inputs[0]
             order.append(maker)
-        elif maker.kind in has and len(maker.outputs) == 1:
+        elif maker.kind in passed and len(maker.outputs) == 1:
             todo.append((value, True))
             todo += [(other, False) for other in maker.inputs]
         else:
@@ -102,6 +107,8 @@ def _between(quantize: Operator) -> Found | None:
 
 def _tables(found: list[Found]) -> list[np.ndarray]:
     """What each makes of every byte, all of them in one plan; nothing where that cannot be run."""
+    if not found:
+        return []
     small = Graph()
     for i, one in enumerate(found):
         x = small.value("x", "uint8", (LEVELS,))
@@ -109,8 +116,6 @@ def _tables(found: list[Found]) -> list[np.ndarray]:
         y = _copied(small, one, x)
         y.exposed = True
         small.outputs.append((f"y{i}", y))
-    if not found:
-        return []
     small.sort()
     plan, tensors = numbered(small)
     try:

@@ -132,6 +132,14 @@ def test_a_product_quantized_at_run_time(tmp_path: Path, spelling: str, levels: 
     assert found.error < ROUNDED
 
 
+def test_products_of_the_same_rows_may_share_their_scales(tmp_path: Path) -> None:
+    graph = DYNAMIC.format("t = Mul(s, ws)\np = Mul(f, t)\nj = MatMulInteger(q, vq, z)\ng = Cast<to=1>(j)\n")
+    proto = model_of(graph[:-1] + "r = Mul(g, t)\ny = Add(p, r)\n}", vq=-WEIGHT["wq"][::-1], **WEIGHT)
+    found = lowered(proto, {"x": X}, tmp_path)
+    assert "gemm_int8" in found.kinds
+    assert found.error < ROUNDED
+
+
 def test_another_scale_than_the_quantizer_s_is_no_such_product(tmp_path: Path) -> None:
     proto = model_of(DYNAMIC.format("t = Mul(s, ws)\nu = Mul(t, s)\ny = Mul(f, u)"), **WEIGHT)
     with pytest.raises(UnsupportedError, match=r"^unsupported: MatMulInteger$"):

@@ -75,7 +75,7 @@ def dynamic_of(graph: Graph, operator: Operator) -> Dynamic | None:
 
 def _weight_scale(graph: Graph, value: Value, product: Value, row_scale: Value | None) -> np.ndarray | None:
     """The constant in ``product * row_scale * constant``; None where ``value`` is anything else."""
-    number, tensors = factors(graph, value)
+    number, tensors = factors(graph, value, shared=True)  # products of the same rows may share row_scale * constant
     constants = [tensor.array for tensor in tensors if tensor.array is not None]
     rest = {id(tensor) for tensor in tensors if tensor.array is None}
     if rest != {id(product), id(row_scale)} or len(tensors) != len(constants) + 2 or len(constants) > 1:

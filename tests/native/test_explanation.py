@@ -93,7 +93,11 @@ def test_attention_counts_scores_and_values(tmp_path: Path) -> None:
     attributes = {"heads": 2, "head_dim": 4, "scale": 0.5, "q_offset": 0, "k_offset": 0, "v_offset": 0}
     step = Operator("attention", "a", (0, 1, 2), (3,), attributes)
     write_plan(tmp_path, Plan(4, qkv, (Output("y", 3),), (), (step,)), {})
-    (found,) = explain(tmp_path).operators
+    explained = explain(tmp_path)
+    (found,) = explained.operators
+    assert explained.rates.attention > 0
+    assert explained.rates.float32 == 0  # there is no product to estimate
+    assert "attention of the plan's largest size" in " ".join(explained.text.split())
     assert found.multiply_adds == 3 * 2 * (5 * 7 * 4) * 2  # batch, heads, a product of q and k, and one with v
     assert found.read_bytes == 3 * (5 + 7 + 7) * 8 * 4
 

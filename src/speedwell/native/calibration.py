@@ -18,11 +18,13 @@ from .runs import PANEL
 from .session import Session
 from .write import write_plan
 
-__all__ = ["LONG_RUN", "ROWS", "WIDTH", "Rates", "Stream", "calibrate"]
+__all__ = ["LONG_RUN", "ROWS", "WIDTH", "AttentionSize", "Rates", "Stream", "calibrate"]
 
 ROWS, WIDTH = 96, 768
 """The product that is timed: [ROWS, WIDTH] by [WIDTH, WIDTH]."""
 LONG_RUN = 8
+HEADS = 12
+"""Of the attention that is timed: a head of most networks costs too little to be timed alone."""
 ARENA_LEAST, STREAM_LEAST, STREAM_MOST = 64 << 10, 1 << 20, 64 << 20
 SECONDS, LEAST, MOST = 0.12, 3, 200
 
@@ -36,15 +38,27 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class AttentionSize:
+    """An attention to time: ``positions`` queries by as many keys of ``head_dim`` channels. ``precision``: as in the
+    plan; what "fastest" takes depends on the positions.
+    """
+
+    positions: int
+    head_dim: int
+    precision: str
+
+
+@dataclass(frozen=True)
 class Rates:
-    """Multiply-adds a second of an int8 product at T = 1 and at ``LONG_RUN`` (equal where the CPU does not widen), and
-    of a float32 product; 0 where the plan has no use for a rate. Two streams, because weights come from a cache farther
-    off than activations: as much as a whole run touches, and as much as the arena.
+    """Multiply-adds a second of an int8 product at T = 1 and at ``LONG_RUN`` (equal where the CPU does not widen), of a
+    float32 product, and of an attention; 0 where the plan has no use for a rate. Two streams, because weights come from
+    a cache farther off than activations: as much as a whole run touches, and as much as the arena.
     """
 
     int8: float
     int8_long: float
     float32: float
+    attention: float
     weights: Stream
     activations: Stream
 
@@ -56,8 +70,9 @@ class Rates:
 
 
 def calibrate(
-    threads: int, isa: str, weight_bytes: int, arena_bytes: int, int8: bool, widens: bool, float32: bool
-) -> Rates:
+    threads: int, isa: str, weight_bytes: int, arena_bytes: int, int8: bool, widens: bool, float32: bool,
+    attention: AttentionSize | None,
+) -> Rates:  # fmt: skip
     """``isa`` and ``threads`` as the session has them. ``widens``: the kernels of ``isa`` use runs. Takes under a
     second on any kernels but the scalar ones.
     """
@@ -69,7 +84,7 @@ def calibrate(
     )
     scale = np.full(WIDTH, 1e-3, np.float32)
     steps = {"scale": 0.01, "zero": 0, "low": 0, "high": 255}
-    one = long = real = 0.0
+    one = long = real = attend = 0.0
     if int8:
         attributes = {"input": steps, "out": steps}
         one = long = work / _best(threads, isa, "gemm_int8", [a], [weight, scale], attributes)
@@ -82,9 +97,19 @@ def calibrate(
     if float32:
         x = rng.standard_normal((ROWS, WIDTH), np.float32)
         real = work / _best(threads, isa, "gemm_float", [x], [rng.standard_normal((WIDTH, WIDTH), np.float32)], {})
+    if attention is not None:
+        attend = _attention(threads, isa, attention)
     arena = min(max(arena_bytes, ARENA_LEAST), STREAM_MOST)
     whole = min(max(weight_bytes + arena_bytes, STREAM_LEAST), STREAM_MOST)
-    return Rates(one, long, real, _stream(threads, isa, whole), _stream(threads, isa, arena))
+    return Rates(one, long, real, attend, _stream(threads, isa, whole), _stream(threads, isa, arena))
+
+
+def _attention(threads: int, isa: str, size: AttentionSize) -> float:
+    wide, d = HEADS * size.head_dim, size.head_dim
+    x = np.random.default_rng(1).standard_normal((3, 1, size.positions, wide), np.float32)
+    attributes = {"heads": HEADS, "head_dim": d, "scale": d**-0.5, "precision": size.precision}
+    seconds = _best(threads, isa, "attention", list(x), [], attributes)
+    return 2 * HEADS * size.positions**2 * d / seconds
 
 
 def _stream(threads: int, isa: str, whole: int) -> Stream:

@@ -138,14 +138,16 @@ def _foot(e: Explanation) -> str:
         said.append(f"an int8 product of {size} at {rates.int8 / 1e9:.0f} GMAC/s{at}")
     if rates.float32:
         said.append(f"a float32 product of {size} at {rates.float32 / 1e9:.0f} GMAC/s")
+    if rates.attention:
+        said.append(f"an attention of the plan's largest size at {rates.attention / 1e9:.0f} GMAC/s")
     said.append(
         f"a sum of two arrays, {_long(rates.weights.bytes)} in all for weights (those in use and the arena, 1 to 64 MB)"
         f" at {rates.weights.bandwidth / 1e9:.0f} GB/s, {_long(rates.activations.bytes)} for activations (the arena) at"
         f" {rates.activations.bandwidth / 1e9:.0f} GB/s"
     )
     notes = [
-        "est.: the larger of multiply-adds over rate and bytes over bandwidth. Only products and attention (at the"
-        " float32 rate) count by multiply-adds, all else by bytes alone.",
+        "est.: the larger of multiply-adds over rate and bytes over bandwidth. Only products and attention"
+        " count by multiply-adds, all else by bytes alone.",
         f"Calibrated just now with these kernels and threads, the best of many runs: {'; '.join(said)}.",
         f"meas.: the executor's clock, each operator's best of {e.runs} runs on generated inputs.",
     ]

@@ -17,10 +17,10 @@ from .plan import Operator
 from .plan_folder import read_plan, read_tensors
 from .session import Session
 from .widening import Widening, shares_by_length, widenings
+from .work import Work
 
 __all__ = ["ExplainedOperator", "ExplainedProduct", "Explanation", "explain"]
 
-PRODUCTS = ("Gemm", "MatMul")
 SECONDS, LEAST, MOST = 0.6, 5, 40
 
 
@@ -120,13 +120,16 @@ def _explain(
     drafts = [_draft(plan.operators[s.operator], s, by_operator.get(s.operator), widens) for s in binding.steps]
     measured, runs = _measure(session, filled_inputs(plan.inputs, sizes.shapes))
     touched = sum(draft.touched for draft in drafts)
-    integer = [_is_integer(d.operator) for d in drafts if d.multiply_adds]
-    rates = calibrate(threads, facts["isa"], touched, binding.arena_bytes, any(integer), widens, not all(integer))
+    integer, real = (any(d.work.rate == rate for d in drafts) for rate in ("int8", "float32"))
+    attention = max(
+        (d.work for d in drafts if d.work.attention), key=lambda w: w.multiply_adds, default=Work()
+    ).attention
+    rates = calibrate(threads, facts["isa"], touched, binding.arena_bytes, integer, widens, real, attention)
     operators = tuple(_explained(d, rates, float(t)) for d, t in zip(drafts, measured, strict=True))
     products = tuple(
-        ExplainedProduct(d.widening, d.multiply_adds // max(1, d.widening.columns * d.widening.depth), d.multiply_adds)
+        ExplainedProduct(w, d.work.multiply_adds // max(1, w.columns * w.depth), d.work.multiply_adds)
         for d in drafts
-        if d.widening is not None
+        if (w := d.widening) is not None
     )
     return Explanation(
         source, lowered_seconds, facts["isa"], threads, sizes.shapes, sizes.chosen,
@@ -142,7 +145,7 @@ class _Draft:
     operator: Operator
     step: Step
     widening: Widening | None
-    multiply_adds: int
+    work: Work
     weight_bytes: int
     touched: int
     read_bytes: int
@@ -155,26 +158,7 @@ def _draft(operator: Operator, step: Step, widening: Widening | None, widens: bo
     read = sum({(o.home, o.at): o.bytes for o in step.inputs if o is not None and o.home != "fixed"}.values())
     written = sum(o.bytes for o in step.outputs if o is not None)
     touched = min(held, written) if operator.kind in ("Gather", "GatherND", "GatherElements") else held
-    return _Draft(operator, step, widening, _multiply_adds(operator, step), held, touched, read, written)
-
-
-def _multiply_adds(operator: Operator, step: Step) -> int:
-    """Of products and attention; 0 for operators that the estimate counts by their bytes alone."""
-    first, out = step.inputs[0] if step.inputs else None, next((o for o in step.outputs if o is not None), None)
-    if first is None or out is None or not first.shape:
-        return 0
-    if operator.kind.startswith("gemm") or operator.kind in PRODUCTS:
-        axis = -2 if operator.attributes.get("transA") and len(first.shape) > 1 else -1
-        return out.elements * first.shape[axis]
-    keys = step.inputs[1] if len(step.inputs) > 1 else None
-    if operator.kind.startswith("attention") and keys is not None and len(keys.shape) > 1:
-        return 2 * out.elements * keys.shape[1]
-    return 0
-
-
-def _is_integer(operator: Operator) -> bool:
-    """A product that is estimated at the rate of the int8 one."""
-    return operator.kind.startswith("gemm_int")
+    return _Draft(operator, step, widening, Work.of(operator, step), held, touched, read, written)
 
 
 def _measure(session: Session, inputs: Mapping[str, np.ndarray]) -> tuple[np.ndarray, int]:
@@ -187,15 +171,11 @@ def _measure(session: Session, inputs: Mapping[str, np.ndarray]) -> tuple[np.nda
 
 
 def _explained(draft: _Draft, rates: Rates, measured: float) -> ExplainedOperator:
-    work = 0.0
-    if draft.multiply_adds:
-        mean = draft.widening.mean if draft.widening is not None else 1.0
-        integer = _is_integer(draft.operator)
-        work = rates.int8_seconds(draft.multiply_adds, mean) if integer else draft.multiply_adds / rates.float32
+    mean = draft.widening.mean if draft.widening is not None else None
     moved = draft.touched / rates.weights.bandwidth
     moved += (draft.read_bytes + draft.written_bytes) / rates.activations.bandwidth
     return ExplainedOperator(
         draft.operator.kind, draft.operator.name, draft.step.inputs, draft.step.outputs,
-        draft.widening.mean if draft.widening is not None else None, draft.multiply_adds, draft.weight_bytes,
-        draft.read_bytes, draft.written_bytes, draft.step.scratch_bytes, max(work, moved), measured,
+        mean, draft.work.multiply_adds, draft.weight_bytes, draft.read_bytes, draft.written_bytes,
+        draft.step.scratch_bytes, max(draft.work.seconds(rates, mean), moved), measured,
     )  # fmt: skip

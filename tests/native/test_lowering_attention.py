@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .lowered import Lowered, lowered, model_of, normal
+from speedwell.core.errors import InputMismatchError
+from speedwell.native import Session
+
+from .lowered import BUILT, Lowered, lowered, model_of, normal
 
 B, S, W, H, D = 2, 5, 16, 4, 4
 X = normal(B, S, W)
@@ -240,3 +243,24 @@ def test_a_mask_that_makes_more_of_the_scores_is_none(tmp_path: Path) -> None:
     found = lowered(model_of(graph, **used), {"x": X[:1], "h": normal(2, 1, 1, S)}, tmp_path)
     assert "attention" not in found.kinds
     assert found.error < 1e-5
+
+
+NAMELESS = f"""g (float[b, s, {W}] x, float[n] h) => (float[b, s, {W}] y) {{
+    {QKV} {KEYS} s = MatMul(q, k) a = Mul(s, half)
+    whole = Shape(x) long = Slice(whole, axis1, axis2) told = Concat<axis=0>(last, axis1, long, long)
+    m4 = Reshape(h, told) scores = Add(a, m4)
+    {SOFTMAX} {END}
+}}"""
+
+
+def test_a_mask_of_sizes_that_nobody_named_is_taken_to_fit(tmp_path: Path) -> None:
+    """Exporters of decoders and of attention in windows leave such masks."""
+    used = NUMBERS | WEIGHTS
+    used = {k: used[k] for k in ("half", "split", "flat", "last", "axis1", "axis2", *WEIGHTS)}
+    found = lowered(model_of(NAMELESS, **used), {"x": X, "h": normal(B * S * S)}, tmp_path)
+    assert "attention" in found.kinds
+    assert "MatMul" not in found.kinds
+    assert found.error < 1e-5
+    if BUILT:
+        with pytest.raises(InputMismatchError, match="a mask of shape"):
+            Session(tmp_path / "plan").run({"x": X[:1], "h": normal(2 * S * S)})

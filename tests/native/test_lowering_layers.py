@@ -236,6 +236,35 @@ def test_other_convolutions_are_no_patches(tmp_path: Path, how: str) -> None:
         assert lower(tmp_path / "m.onnx", tmp_path).operators == {"Conv": 1}
 
 
+# Pooling and resizing
+
+
+@pytest.mark.parametrize(("pool", "kind"), [("GlobalAveragePool", "ReduceMean"), ("GlobalMaxPool", "ReduceMax")])
+@pytest.mark.parametrize("sizes", [(2, 3, 4), (2, 3, 4, 5)])
+def test_pooling_over_everything_is_a_reduction(tmp_path: Path, pool: str, kind: str, sizes: tuple[int, ...]) -> None:
+    inner = ", ".join(map(str, sizes[1:]))
+    ones = ", ".join("1" for _ in sizes[2:])
+    graph = f"g (float[b, {inner}] x) => (float[b, 3, {ones}] y) {{ y = {pool}(x) }}"
+    found = lowered(model_of(graph), {"x": normal(*sizes)}, tmp_path)
+    assert found.kinds == [kind]
+    assert found.error < 1e-6
+
+
+def test_a_table_that_is_stretched_to_fixed_sizes_is_stretched_once(tmp_path: Path) -> None:
+    """BEiT's positions. What depends on the inputs is named as unsupported."""
+    graph = """g (float[b, 3, 6, 4] x) => (float[b, 3, 6, 4] y) {
+        t = Resize<mode = "linear", coordinate_transformation_mode = "half_pixel">(table, , , sizes)
+        y = Add(x, t)
+    }"""
+    weights = {"table": normal(1, 3, 5, 5), "sizes": np.array([1, 3, 6, 4])}
+    found = lowered(model_of(graph, **weights), {"x": normal(2, 3, 6, 4)}, tmp_path)
+    assert found.kinds == ["Add"]
+    assert found.error < 1e-5
+    onnx.save(model_of(graph.replace("table", "x"), **weights), tmp_path / "m.onnx")
+    with pytest.raises(UnsupportedError, match=r"^unsupported: Resize$"):
+        lower(tmp_path / "m.onnx", tmp_path / "other")
+
+
 # Constants
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .graph import Graph, Operator, Value, scalar
 from .heads import KEYS, QUERIES, heads_of, unpermuted, unscaled
 from .shapes import infer
-from .sizes import Shape, product
+from .sizes import Shape, nameless, product
 
 __all__ = ["FORBIDS", "LARGEST_HEAD", "rewrite"]
 
@@ -140,10 +140,15 @@ def _scores(graph: Graph, value: Value) -> _Scores | None:
 
 
 def _fits(mask: Value, shape: Shape) -> bool:
-    """True where ``mask`` broadcasts to the scores' ``shape`` without making them larger."""
+    """True where ``mask`` broadcasts to the scores' ``shape`` without making them larger. Sizes without a name, which
+    exporters leave behind an Expand, are taken to fit: where one does not, the executor refuses to run.
+    """
     if mask.shape is None or len(mask.shape) > len(shape):
         return False
-    return all(size in (1, whole) for size, whole in zip(mask.shape[::-1], shape[::-1], strict=False))
+    return all(
+        size in (1, whole) or nameless(size) or nameless(whole)
+        for size, whole in zip(mask.shape[::-1], shape[::-1], strict=False)
+    )
 
 
 def _mask(graph: Graph, operator: Operator, scores: _Scores) -> Value | None:

@@ -254,6 +254,14 @@ def _without(shape: Open, gone: Sequence[int], keep: int) -> Open:
     return kept if keep else [size for axis, size in enumerate(shape) if axis not in gone]
 
 
+def _resize(operator: Operator) -> Open | None:
+    """Where all sizes are told: the table of positions that a vision transformer stretches."""
+    read, sizes = operator.attributes.get, operator.input(3)
+    if sizes is None or read("axes") is not None or read("keep_aspect_ratio_policy", "stretch") != "stretch":
+        return None
+    return sizes.content
+
+
 def _shape(operator: Operator) -> Open | None:
     shape = _same(operator)
     return (
@@ -301,6 +309,7 @@ RULES: Mapping[str, Callable[[Operator], Open | None]] = {
     "GatherND": _gather_nd,
     "Range": _range,
     "Reshape": _reshape,
+    "Resize": _resize,
     "Shape": _shape,
     "Slice": _slice,
     "Squeeze": _squeeze,

@@ -6,7 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Product", "Shape", "Size", "broadcast", "difference", "product", "quotient", "same", "symbol", "total"]
+__all__ = [
+    "Product",
+    "Shape",
+    "Size",
+    "broadcast",
+    "difference",
+    "nameless",
+    "product",
+    "quotient",
+    "same",
+    "symbol",
+    "total",
+]
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,11 @@ Shape = tuple[Size, ...]
 def symbol(name: str) -> Product:
     """An unknown size of that name."""
     return Product(1, (name,))
+
+
+def nameless(size: Size) -> bool:
+    """True where a part of ``size`` is a symbol that shape inference made up, so that it may be equal to any other."""
+    return isinstance(size, Product) and any("?" in name or "unk__" in name for name in size.factors)
 
 
 def product(sizes: Iterable[Size]) -> Size:

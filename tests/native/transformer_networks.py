@@ -1,4 +1,4 @@
-"""Small transformers of many families, random weights: Hugging Face's code, exported as our ``to_onnx`` does."""
+"""Small transformers of many families, random weights: Hugging Face's code, exported by our ``to_onnx``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+import transformers
+from torch import nn
 
-from speedwell.core import Signature, TensorSpec
+from speedwell.passes import ToOnnx
 from speedwell.passes.quiet import quiet
-from speedwell.passes.to_onnx import EXPORTERS
+from speedwell.testing.pass_models import Network
+from speedwell.testing.passes import case_of
 
 __all__ = ["FAMILIES", "Family"]
 
@@ -43,33 +47,19 @@ class Family:
         return "vocab_size" in self.settings
 
     def export(self, folder: Path) -> Path:
-        """Float32, batch free, for texts the sequence too."""
-        import torch
-        import transformers
+        """Float32, batch free, for texts the sequence too; compared with torch by ``to_onnx`` itself."""
+        network = Network(self.name, self.build, lambda batch, length, _: self.feeds(batch, length))
+        return case_of(ToOnnx(), network, folder).after.payload
 
-        torch.manual_seed(0)
+    def build(self) -> nn.Module:
+        """Weights are drawn wider than these networks initialize them, so that every layer matters."""
         with quiet():
             config = getattr(transformers, self.config)(**self.settings)
             network = getattr(transformers, self.network)(config).eval()
-        spread = torch.Generator().manual_seed(1)
         for weight in network.parameters():
-            if weight.dim() > 1:  # as initialized many layers hardly do anything
-                weight.data = torch.randn(weight.shape, generator=spread) * (0.7 / max(1, weight[0].numel()) ** 0.5)
-        example = {name: torch.from_numpy(array) for name, array in self.feeds(2, 32).items()}
-        shape = ("batch", "sequence") if self.texts else ("batch", 3, IMAGE, IMAGE)
-        dtype = "int64" if self.texts else "float32"
-        signature = Signature(
-            tuple(TensorSpec(name, dtype, shape) for name in example), (TensorSpec("y", "float32", ("batch",)),)
-        )
-        failures = []
-        for export in EXPORTERS.values():
-            try:
-                with quiet(), torch.no_grad():
-                    export(_first_output(network, [*example]), example, signature, folder / "model.onnx")
-                return folder / "model.onnx"
-            except Exception as error:  # whatever tracing raises: the next exporter is tried, as in to_onnx
-                failures.append(error)
-        raise ExceptionGroup(f"{self.name} cannot be exported", failures)
+            if weight.dim() > 1:
+                nn.init.normal_(weight, std=(0.5 / max(1, weight[0].numel())) ** 0.5)
+        return (Texts if self.texts else Pictures)(network)
 
     def feeds(self, batch: int, length: int) -> dict[str, np.ndarray]:
         """Texts of several lengths, padded; pictures of noise."""
@@ -82,19 +72,26 @@ class Family:
         return {"input_ids": rng.integers(3, WORDS, (batch, length)), "attention_mask": mask}
 
 
-def _first_output(network: Any, names: list[str]) -> Any:
-    import torch
+class Texts(nn.Module):
+    """The network's logits, or its states where it has none."""
 
-    class First(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
 
-        def forward(self, *tensors: Any) -> Any:
-            outputs = self.network(**dict(zip(names, tensors, strict=True)), return_dict=True)
-            return outputs["logits"] if "logits" in outputs else outputs[0]
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return _first(self.network(input_ids=input_ids, attention_mask=attention_mask, return_dict=True))
 
-    return First().eval()
+
+class Pictures(Texts):
+    """The same for images."""
+
+    def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        return _first(self.network(pixel_values=pixel_values, return_dict=True))
+
+
+def _first(outputs: Any) -> torch.Tensor:
+    return outputs["logits"] if "logits" in outputs else outputs[0]
 
 
 def _texts(name: str, settings: Mapping[str, Any] | None = None, kind: str = "Model", fused: bool = True) -> Family:

@@ -7,18 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = [
-    "Product",
-    "Shape",
-    "Size",
-    "broadcast",
-    "difference",
-    "nameless",
-    "product",
-    "quotient",
-    "same",
-    "symbol",
-    "total",
-]
+    "Product", "Shape", "Size", "broadcast", "difference", "nameless", "product", "quotient", "same", "symbol", "total",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ __all__ = [
     "CorruptSampleError",
     "DataError",
     "DataNotFoundError",
+    "DivergenceError",
     "DuplicateNameError",
     "EmptySplitError",
     "EngineError",
@@ -29,17 +30,20 @@ __all__ = [
     "PassError",
     "PlanError",
     "PreconditionError",
+    "PrivacyError",
     "PromiseError",
     "ResumeError",
     "RunError",
     "SingleClassError",
     "SpeedwellError",
+    "TrainingError",
     "UnknownNameError",
     "UnsafeModelError",
     "UnsupportedError",
     "UnsupportedModelError",
     "UsageError",
     "WeightsMismatchError",
+    "WorkerLostError",
 ]
 
 
@@ -212,3 +216,21 @@ class JobError(SpeedwellError):
     def __init__(self, what: str, fix: str = "", kind: str = "error") -> None:
         super().__init__(what, fix)
         self.kind = kind
+
+
+class TrainingError(SpeedwellError):
+    """Training cannot go on."""
+
+    exit_code = 11
+
+
+class DivergenceError(TrainingError):
+    """The loss left all bounds, or was not finite for many steps; the last good checkpoint is kept."""
+
+
+class WorkerLostError(TrainingError):
+    """A process of a parallel training ended in the middle; the run can be resumed."""
+
+
+class PrivacyError(TrainingError):
+    """Something in the recipe or network would void the privacy that was asked for."""

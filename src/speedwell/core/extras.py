@@ -18,6 +18,10 @@ EXTRAS = {
     "pyarrow": "hf",
     "timm": "vision",
     "torchvision": "vision",
+    "tensorboard": "train",
+    "faster_coco_eval": "detection",
+    "opacus": "privacy",
+    "dp_accounting": "privacy",
     "sklearn": "demo",
     "mlxtend": "demo",
 }

@@ -18,7 +18,7 @@ from typing import Any
 from speedwell.core import Candidate, Promise, content_hash, decode, encode
 from speedwell.core.errors import RunError
 
-from .atomic import sync_folder
+from ..core.atomic import sync_folder
 
 __all__ = ["LEDGER_NAME", "Entry", "Ledger"]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from speedwell.core import Candidate, Outcome, dumps, loads
 from speedwell.core.errors import RunError
 
-from .atomic import write_atomic
+from ..core.atomic import write_atomic
 from .evidence_blob import pack, unpack
 
 __all__ = ["STORE_NAME", "Store"]

@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from speedwell.core.errors import OutputError
+from .errors import OutputError
 
 __all__ = ["sync_folder", "write_atomic"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from speedwell.core.errors import OutputError
-from speedwell.search.atomic import write_atomic
+from speedwell.core.atomic import write_atomic
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

@@ -36,3 +36,8 @@ def tokenizer() -> str:
     made.enable_truncation(5)
     made.enable_padding(length=32, pad_id=0, pad_token="[PAD]")
     return str(made.to_str())
+
+
+def png(height: int, width: int, seed: int = 0) -> bytes:
+    """A PNG file of random pixels."""
+    return jpeg(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8), "PNG")

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from speedwell.core.errors import CorruptSampleError, InputMismatchError
-from speedwell.inputs.decode import open_image
+from speedwell.inputs.decode import open_image, picture_size
+
+from .conftest import png
 
 PIXELS = np.arange(60, dtype=np.uint8).reshape(4, 5, 3) * 4
 
@@ -86,3 +88,19 @@ def test_what_is_no_image_is_refused_by_type():
         open_image(np.zeros((2, 2, 7), np.uint8), "RGB")
     with pytest.raises(CorruptSampleError, match="No such file"):
         open_image("/nowhere.jpg", "RGB")
+
+
+def test_a_size_is_read_from_the_header_alone(digits, tmp_path):
+    whole = png(20, 30)
+    assert picture_size(whole) == (20, 30)
+    assert picture_size(whole[:60]) == (20, 30)  # no pixel is there
+    (tmp_path / "a.png").write_bytes(whole)
+    assert picture_size(tmp_path / "a.png") == (20, 30)
+    assert picture_size(np.zeros((3, 20, 30), np.uint8)) == (20, 30)
+    assert picture_size(Image.new("RGB", (30, 20))) == (20, 30)
+    assert picture_size(digits[0][0]) == (16, 16)
+    for broken in (b"", whole[:10], tmp_path / "none.png"):
+        with pytest.raises(CorruptSampleError):
+            picture_size(broken)
+    with pytest.raises(InputMismatchError):
+        picture_size(3)

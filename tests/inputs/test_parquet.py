@@ -58,3 +58,40 @@ def test_what_is_no_parquet_is_refused(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 nonsense")
     with pytest.raises(DataError, match="cannot read"):
         read_table(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("form", ["columns", "rows"])
+def test_a_column_of_objects_makes_it_detection(form, tmp_path):
+    from .test_hf import boxed
+
+    for k in range(2):
+        boxed(form).to_parquet(str(tmp_path / f"train-{k}.parquet"))
+    samples = read_parquet(parquet_files(tmp_path))
+    assert samples.classes == ("cat", "dog")
+    assert len(samples) == 4
+    assert samples[2].objects.boxes.tolist() == [[1, 2, 4, 6], [0, 0, 2, 2]]
+    assert samples[2].objects.classes.tolist() == [1, 0]
+    assert samples[2].objects.size == (20, 30)
+    assert samples[2].raw.startswith(b"\x89PNG")
+    assert samples.origins[2] == "train-1.parquet:0"
+    with pytest.raises(DataError, match="no image column named 'photo'"):
+        read_parquet(parquet_files(tmp_path), image_column="photo")
+
+
+def test_boxes_without_the_metadata_of_hugging_face_have_numbers(tmp_path):
+    from .conftest import png
+
+    cells = [{"bbox": [[1, 2, 3, 4]], "label": [3]}, None, {"bbox": [[1, 2, 50, 4]], "label": [0]}]
+    table = pa.table({"image": [png(20, 30, k) for k in range(3)], "objects": cells})
+    pq.write_table(table, tmp_path / "a.parquet")
+    samples = read_parquet([tmp_path / "a.parquet"])
+    assert samples.classes == ("0", "1", "2", "3")
+    assert [len(samples.objects(i)) for i in range(3)] == [1, 0, 1]
+    assert "(a.parquet:2, object 1)" in samples.warnings[0]
+
+
+def test_a_column_called_objects_may_hold_other_things(tmp_path):
+    pq.write_table(pa.table({"text": ["a", "b"], "objects": ["x", "y"], "label": [0, 1]}), tmp_path / "a.parquet")
+    samples = read_parquet([tmp_path / "a.parquet"])
+    assert samples.targets.tolist() == [0, 1]
+    assert not samples.has_objects

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from speedwell.core.errors import CorruptSampleError, DataError, LabelMismatchError
-from speedwell.inputs import BadSample, Samples, check_bad, raw_digest
+from speedwell.inputs import BadSample, Objects, ObjectTable, Samples, check_bad, rarest_classes, raw_digest
 
 
 def samples(raws, targets, classes=()):
@@ -96,3 +96,59 @@ def test_joined_numbers_mean_the_other_sets_names():
 def test_taken_samples_keep_their_order():
     part = samples("abcd", [0, 1, 0, 1], ("x", "y")).take([3, 0])
     assert [(s.raw, s.target, s.origin) for s in part] == [("d", 1, "s3"), ("a", 0, "s0")]
+
+
+def pictures(classes, *shown):
+    """Detection data of 4x4 pictures; ``shown``: the classes that each shows."""
+    found = [Objects.of([[0, 0, 2, 2]] * len(c), c, (4, 4)) for c in shown]
+    targets = rarest_classes(ObjectTable.of(found), len(classes))
+    names = [f"p{i}" for i in range(len(shown))]
+    return Samples(names.__getitem__, targets, names, classes, objects=found)
+
+
+def test_objects_come_with_their_sample_and_survive_take():
+    some = pictures(("cat", "dog"), [0, 1], [], [0])
+    assert some.has_objects
+    assert some[1].objects is some.objects(1)
+    assert some[-1].objects.classes.tolist() == [0]
+    assert some.targets.tolist() == [1, 2, 0]
+    part = some.take([2, 0])
+    assert [o.classes.tolist() for o in (part.objects(0), part.objects(1))] == [[0], [0, 1]]
+    assert not samples("ab", [0, 1]).has_objects
+    assert samples("ab", [0, 1]).objects(0) is None
+    with pytest.raises(IndexError, match="3 of 3"):
+        some.objects(3)
+    with pytest.raises(ValueError, match="3 targets, objects of 2"):
+        Samples(list, np.zeros(3), list("abc"), objects=[some.objects(0)] * 2)
+
+
+def test_objects_may_be_made_when_asked_for():
+    made = []
+    lazy = Samples(
+        lambda _: "x", np.zeros(5), list("abcde"), objects=lambda i: made.append(i) or Objects.of([], [], (1, 1))
+    )
+    assert made == []
+    lazy.take([3, 4])[1]
+    assert made == [4]
+
+
+def test_joined_objects_agree_on_classes_by_name():
+    joined = Samples.join([pictures(("cat", "dog"), [0, 1], []), pictures(("dog", "owl"), [0, 1, 1], [1], [])])
+    assert joined.classes == ("cat", "dog", "owl")
+    assert [joined.objects(i).classes.tolist() for i in range(5)] == [[0, 1], [], [1, 2, 2], [2], []]
+    assert joined.targets.tolist() == [0, 3, 1, 2, 3]
+    named = Samples.join([pictures(("cat", "dog"), [0]), pictures(("0", "1"), [1], [])])
+    assert named.objects(1).classes.tolist() == [1]
+    assert named.targets.tolist() == [0, 1, 2]
+    with pytest.raises(LabelMismatchError, match="label 2 is beyond the 2"):
+        Samples.join([pictures(("cat", "dog"), [0]), pictures(("0", "1", "2"), [2, 0])])
+
+
+def test_boxes_and_class_labels_do_not_mix_and_unlabelled_may():
+    boxes = pictures(("cat", "dog"), [0, 1])
+    with pytest.raises(DataError, match="some of the data has boxes"):
+        Samples.join([boxes, samples("ab", [0, 1], ("cat", "dog"))])
+    joined = Samples.join([boxes, samples("ab", [-1, -1])])
+    assert joined.targets.tolist() == [0, -1, -1]
+    assert joined[2].objects is None
+    assert joined[0].objects.classes.tolist() == [0, 1]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speedwell.core.errors import CorruptSampleError, EmptySplitError, UsageError
-from speedwell.inputs import SPLITS, Samples, make_splits
+from speedwell.inputs import SPLITS, Objects, Samples, make_splits
 
 
 def data(raws, targets=None, classes=("a", "b", "c")):
@@ -142,3 +142,29 @@ def test_unreadable_samples_are_in_no_split():
     splits = make_splits(some)
     assert sum(splits.counts.values()) == 99
     assert [b.origin for b in splits.samples.bad] == ["row 7"]
+
+
+def test_pictures_with_boxes_are_split_and_contradicting_boxes_are_told():
+    def shows(i, width=5):
+        return Objects.of([[0, 0, width, 5]], [0 if i % 20 else 1], (9, 9))
+
+    raws = [*words(200), "text 3", "text 4"]
+    objects = [*(shows(i) for i in range(200)), shows(3), shows(4, width=6)]
+    targets = [int(o.classes[0]) for o in objects]
+    some = Samples(raws.__getitem__, targets, [f"row {i}" for i in range(202)], ("a", "b"), objects=objects)
+    splits = make_splits(some)
+    assert splits.removed == {"data": 2}
+    assert splits.warnings[-1].startswith(
+        "1 sample(s) have equal content and different labels, for example row 4 (1 obj"
+    )
+    for name in ("selection", "confirmation"):  # the rare class is in each split by its share
+        rare = sum(bool(splits.samples.objects(i).classes[0]) for i in splits[name].tolist())
+        assert abs(rare - len(splits[name]) / 20) <= 1
+
+
+def test_pictures_without_an_object_are_not_unlabelled():
+    some = Samples(
+        words(100).__getitem__, np.full(100, 2), [str(i) for i in range(100)], ("a", "b"),
+        objects=lambda _: Objects.of([], [], (9, 9)),
+    )  # fmt: skip
+    assert make_splits(some).removed == {}

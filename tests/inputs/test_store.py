@@ -15,7 +15,16 @@ from speedwell.core.errors import (
     EmptySplitError,
     InputMismatchError,
 )
-from speedwell.inputs import ArrayTransform, EncodedSplit, ImageTransform, Samples, TextTransform
+from speedwell.inputs import (
+    ArrayTransform,
+    EncodedSplit,
+    ImageTransform,
+    LetterboxTransform,
+    Objects,
+    ObjectTable,
+    Samples,
+    TextTransform,
+)
 
 IMAGE = ImageTransform("x", (12, 12), mean=(0.5,) * 3, std=(0.5,) * 3)
 
@@ -155,3 +164,81 @@ def test_damage_is_told_when_opened(digits, tmp_path):
     np.save(folder / "targets.npy", np.array([{}] * 5, object), allow_pickle=True)
     with pytest.raises(DataError, match="damaged"):
         EncodedSplit.open(folder)
+
+
+def shown(n, size=(16, 16)):
+    """Objects of ``n`` pictures: k % 3 of them in picture k."""
+    return [
+        Objects.of([[1 + j, 2, 9, 12.5] for j in range(k % 3)], [j % 3 for j in range(k % 3)], size) for k in range(n)
+    ]
+
+
+def test_objects_are_kept_placed_and_mapped(digits, tmp_path):
+    files = digits[0][:20]
+    whole = Samples(
+        files.__getitem__, np.arange(20) % 3, [f"s{i}" for i in range(20)], ("a", "b", "c"), objects=shown(20)
+    )
+    transform = LetterboxTransform("x", (24, 40))
+    split = EncodedSplit.write(tmp_path / "a", whole, [5, 4, 3], transform)
+    again = EncodedSplit.open(tmp_path / "a")
+    for one in (split, again, again.first(3)):
+        assert one.has_objects
+        for k, i in enumerate((5, 4, 3)):
+            assert one.objects(k).same(transform.place(whole.objects(i)))
+            assert one.objects(k).window == (8.0, 0.0, 32.0, 24.0)
+            assert one.objects(k).size == (16, 16)
+        truth = one.truth([2, 0])
+        assert isinstance(truth, tuple)
+        assert [len(o) for o in truth] == [0, 2]
+        assert len(one.truth()) == 3
+    assert [len(o) for o in again.first(1).truth()] == [2]
+    with pytest.raises(IndexError):
+        again.first(1).objects(1)
+    assert isinstance(again._objects.boxes, np.memmap)
+
+
+def test_dropped_pictures_take_their_objects_along(digits, tmp_path):
+    files = list(digits[0][:30])
+    files[4] = files[4][:50]
+    whole = Samples(files.__getitem__, np.zeros(30), [f"s{i}" for i in range(30)], ("a",), objects=shown(30))
+    split = EncodedSplit.write(tmp_path / "a", whole, range(30), IMAGE)
+    assert [len(o) for o in split.truth()] == [k % 3 for k in range(30) if k != 4]
+
+
+def test_truth_without_boxes_is_class_numbers(digits, tmp_path):
+    split = EncodedSplit.write(tmp_path / "a", samples(digits[0][:6]), range(6), IMAGE)
+    assert not split.has_objects
+    assert split.objects(0) is None
+    assert split.truth([4, 0]).tolist() == [1, 0]
+    assert split.truth().tolist() == [0, 1, 2, 0, 1, 2]
+    facts = json.loads((tmp_path / "a" / "split.json").read_text())
+    del facts["objects"]  # as written before there was object detection
+    (tmp_path / "a" / "split.json").write_text(json.dumps(facts))
+    assert len(EncodedSplit.open(tmp_path / "a")) == 6
+
+
+def test_an_unlabelled_split_of_detection_data_has_no_objects(digits, tmp_path):
+    files = digits[0][:4]
+    whole = Samples(files.__getitem__, np.full(4, -1), list("abcd"), objects=lambda _: None)
+    split = EncodedSplit.write(tmp_path / "a", whole, range(4), IMAGE)
+    assert not split.has_objects
+    assert EncodedSplit.open(tmp_path / "a").truth().tolist() == [-1] * 4
+
+
+def test_a_transform_that_cuts_pictures_refuses_objects(digits, tmp_path):
+    files = digits[0][:4]
+    whole = Samples(files.__getitem__, np.zeros(4), list("abcd"), ("a",), objects=shown(4))
+    with pytest.raises(InputMismatchError, match="letterbox"):
+        EncodedSplit.write(tmp_path / "a", whole, range(4), ImageTransform("x", (8, 8), "shortest", 12))
+
+
+def test_damaged_objects_are_told(digits, tmp_path):
+    files = digits[0][:4]
+    whole = Samples(files.__getitem__, np.zeros(4), list("abcd"), ("a",), objects=shown(4))
+    EncodedSplit.write(tmp_path / "a", whole, range(4), IMAGE)
+    ObjectTable.of(shown(3)).save(tmp_path / "a")
+    with pytest.raises(DataError, match="counts disagree"):
+        EncodedSplit.open(tmp_path / "a")
+    (tmp_path / "a" / "objects.boxes.npy").unlink()
+    with pytest.raises(DataError, match=r"objects\.boxes\.npy"):
+        EncodedSplit.open(tmp_path / "a")

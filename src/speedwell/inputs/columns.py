@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..core.errors import DataError
 
-__all__ = ["IMAGE_NAMES", "LABEL_NAMES", "TEXT_NAMES", "Columns", "choose_columns"]
+__all__ = ["IMAGE_NAMES", "LABEL_NAMES", "TEXT_NAMES", "Columns", "choose_columns", "choose_image"]
 
 TEXT_NAMES = ("text", "sentence", "utterance", "question", "query", "content", "review", "comment", "message",
               "document", "body", "description", "title", "input", "prompt", "tweet")  # fmt: skip
@@ -51,6 +51,18 @@ def choose_columns(names: Sequence[str], where: str, text: str = "", label: str 
     if len(inputs) > 2:
         raise DataError(f"{len(inputs)} text columns were named", "Name one, or two for pairs of texts.")
     return Columns(inputs, label, is_image)
+
+
+def choose_image(names: Sequence[str], where: str, image: str = "") -> str:
+    """The column of images: the user's, else by usual names. Raises ``DataError`` listing the columns there are."""
+    found = image or _usual(names, IMAGE_NAMES)
+    if found not in names:
+        raise DataError(
+            f"{where} has no image column" + (f" named {found!r}" if found else " that can be told")
+            + f"; its columns are: {', '.join(names)}",
+            "Name it with --image-column.",
+        )  # fmt: skip
+    return found
 
 
 def _usual(names: Sequence[str], known: Sequence[str]) -> str:

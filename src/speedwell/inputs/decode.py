@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import io
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from ..core.errors import CorruptSampleError, InputMismatchError
 
-__all__ = ["FORMATS", "MAX_IMAGE_BYTES", "open_image"]
+__all__ = ["FORMATS", "MAX_IMAGE_BYTES", "open_image", "picture_size"]
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "MPO")
 """What is decoded. Others stay out: EPS runs Ghostscript, and rare decoders are where the old faults are."""
@@ -55,6 +55,26 @@ def open_image(raw: Any, mode: str) -> Any:
         raise CorruptSampleError(f"not a readable image: {error}") from error
 
 
+def picture_size(raw: Any) -> tuple[int, int]:
+    """(height, width) of what ``open_image`` would give; of encoded images and paths, only the header is read.
+
+    Raises ``CorruptSampleError`` and ``InputMismatchError`` as ``open_image`` does, as far as a header tells.
+    """
+    from PIL import Image
+
+    if isinstance(raw, (bytes, bytearray, memoryview)):
+        raw = _decode(bytes(raw))
+    elif isinstance(raw, (str, Path)):
+        try:
+            with Path(raw).open("rb") as file:
+                raw = _opened(file)
+        except OSError as error:
+            raise CorruptSampleError(f"{raw}: {error.strerror or error}") from error
+    elif not isinstance(raw, Image.Image):
+        raw = open_image(raw, "L")
+    return int(raw.height), int(raw.width)
+
+
 def _file(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_IMAGE_BYTES:
@@ -65,12 +85,16 @@ def _file(path: Path) -> bytes:
 
 
 def _decode(data: bytes) -> Any:
-    from PIL import Image
-
     if len(data) > MAX_IMAGE_BYTES:
         raise CorruptSampleError(f"an image has {len(data) >> 20} MB, more than {MAX_IMAGE_BYTES >> 20}")
+    return _opened(io.BytesIO(data))
+
+
+def _opened(file: IO[bytes]) -> Any:
+    from PIL import Image
+
     try:
-        image = Image.open(io.BytesIO(data), formats=_formats())
+        image = Image.open(file, formats=_formats())
     except MemoryError:
         raise
     except Exception as error:  # as above; the decompression-bomb error and warning included

@@ -11,7 +11,7 @@ from .decode import MAX_IMAGE_BYTES
 from .labels import number_labels
 from .samples import Samples
 
-__all__ = ["IMAGE_SUFFIXES", "is_image_folder", "read_folder"]
+__all__ = ["IMAGE_SUFFIXES", "is_image_folder", "read_folder", "read_image"]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "dev"})
@@ -68,10 +68,11 @@ def read_folder(path: Path, classes: Sequence[str] = (), split: str = "") -> Sam
         warnings.append(f"class folder(s) without an image: {', '.join(empty[:5])}")
     targets, known, notes = number_labels(labels, names, classes) if names else number_labels(labels)
     origins = [str(f.relative_to(path)) for f in files]
-    return Samples(lambda i: _read(files[i]), targets, origins, known, (), warnings + notes)
+    return Samples(lambda i: read_image(files[i]), targets, origins, known, (), warnings + notes)
 
 
-def _read(file: Path) -> bytes:
+def read_image(file: Path) -> bytes:
+    """An image file, encoded as it is. Raises ``CorruptSampleError`` for one that is too large, ``OSError``."""
     if file.stat().st_size > MAX_IMAGE_BYTES:
         raise CorruptSampleError(f"larger than {MAX_IMAGE_BYTES >> 20} MB")
     return file.read_bytes()

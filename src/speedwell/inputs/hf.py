@@ -8,7 +8,8 @@ from typing import Any
 
 from ..core.errors import CorruptSampleError, DataError
 from ..core.extras import try_import
-from .columns import choose_columns
+from .cells import CATEGORY_NAMES, cell_samples, holds_boxes, objects_column
+from .columns import choose_columns, choose_image
 from .labels import number_labels
 from .samples import BadSample, Samples, check_bad
 
@@ -47,7 +48,10 @@ def read_dataset(
     where: str = "the data set",
 ) -> Samples:
     """One sample a row; images stay encoded. ``split`` picks one of a ``DatasetDict``; class names come from a
-    ``ClassLabel``. Raises ``DataError`` for a streaming data set, an unnamed split, or columns that cannot be told.
+    ``ClassLabel``. With a column ``objects`` of boxes, and no other label column named, it is object detection; see
+    ``cells.mark_cells``.
+
+    Raises ``DataError`` for a streaming data set, an unnamed split, or columns that cannot be told.
     """
     datasets = try_import("datasets")
     if isinstance(data, (datasets.DatasetDict, datasets.IterableDatasetDict)):
@@ -65,6 +69,11 @@ def read_dataset(
     pictures = [n for n, f in features.items() if isinstance(f, datasets.Image)]
     if not image_column and not text_column and len(pictures) == 1:
         image_column = pictures[0]
+    objects = objects_column(data.column_names, label_column)
+    if objects and not text_column:
+        cells = data.select_columns([objects]).with_format(None)[objects][:]
+        if holds_boxes(next((c for c in cells if c), None)):
+            return _boxed(data, cells, _category_names(features[objects]), classes, image_column, where)
     columns = choose_columns(data.column_names, where, text_column, label_column, image_column)
     wanted = [*columns.inputs, *([columns.label] if columns.label else [])]
     table = data.select_columns(wanted).with_format(None)
@@ -87,18 +96,48 @@ def read_dataset(
         values = [row[c] for c in columns.inputs]
         if not columns.image:
             return values[0] if len(values) == 1 else tuple(values)
-        cell = values[0]
-        if isinstance(cell, dict):
-            if cell.get("bytes") is not None:
-                return cell["bytes"]
-            if not cell.get("path"):
-                raise CorruptSampleError("an image cell is empty")
-            return Path(cell["path"]).read_bytes()
-        if cell is None:
-            raise CorruptSampleError("an image cell is empty")
-        return cell
+        return _image(values[0])
 
     label = features.get(columns.label) if columns.label else None
     own = tuple(label.names) if isinstance(label, datasets.ClassLabel) else ()
     targets, known, warnings = number_labels([labels[i] for i in good], own, classes)
     return Samples(load, targets, [f"row {i}" for i in good], known, bad, warnings)
+
+
+def _image(cell: Any) -> Any:
+    if isinstance(cell, dict):
+        if cell.get("bytes") is not None:
+            return cell["bytes"]
+        if not cell.get("path"):
+            raise CorruptSampleError("an image cell is empty")
+        return Path(cell["path"]).read_bytes()
+    if cell is None:
+        raise CorruptSampleError("an image cell is empty")
+    return cell
+
+
+def _boxed(
+    data: Any, cells: Sequence[Any], names: Sequence[str], classes: Sequence[str], image_column: str, where: str
+) -> Samples:
+    """Pictures with boxes. Sizes come from columns called height and width, where they are there."""
+    datasets = try_import("datasets")
+    image = choose_image(data.column_names, where, image_column)
+    pictures = data.select_columns([image]).with_format(None)
+    if isinstance(data.features[image], datasets.Image):
+        pictures = pictures.cast_column(image, datasets.Image(decode=False))
+    said = None
+    if {"height", "width"} <= set(data.column_names):
+        sides = data.select_columns(["height", "width"]).with_format(None)
+        said = list(zip(sides["height"][:], sides["width"][:], strict=True))
+    origins = [f"row {i}" for i in range(len(cells))]
+    return cell_samples(lambda i: _image(pictures[i][image]), origins, cells, said, names, classes, where)
+
+
+def _category_names(feature: Any) -> tuple[str, ...]:
+    """Names of the ``ClassLabel`` inside a column of objects, however it is nested; none where it holds none."""
+    if hasattr(feature, "names") and not isinstance(feature, dict):
+        return tuple(map(str, feature.names or ()))
+    if isinstance(feature, dict):
+        return next((n for key in CATEGORY_NAMES if key in feature and (n := _category_names(feature[key]))), ())
+    inner = feature[0] if isinstance(feature, list) and feature else getattr(feature, "feature", None)
+    return () if inner is None else _category_names(inner)

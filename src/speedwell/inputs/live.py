@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.errors import DataError
 from .labels import number_labels
+from .live_objects import is_live_detection, read_live_objects
 from .samples import Samples, raw_digest
 
 __all__ = ["as_numbers", "read_live"]
@@ -22,6 +23,7 @@ def read_live(data: Any, classes: Sequence[str] = (), numbers: bool = False) -> 
     An item is (input, target), a mapping with a target under "label", "labels" or "target", or an input alone.
     Targets are class numbers, class names or None. Tensors become numpy arrays. ``classes``: names in the model's
     order. ``numbers``: targets are real numbers; each is kept as the bits of its float64 (see ``as_numbers``).
+    Object detection: (image, {"boxes": [k,4], "labels": [k]}) as torchvision has it, boxes x1, y1, x2, y2 in pixels.
     The data's own ``classes`` attribute (torchvision) gives names. Raises ``DataError`` for other things.
     """
     if hasattr(data, "dataset") and hasattr(data, "batch_size"):
@@ -38,6 +40,8 @@ def read_live(data: Any, classes: Sequence[str] = (), numbers: bool = False) -> 
     if count == 0:
         raise DataError("the data is empty")
     try:
+        if is_live_detection(data):
+            return read_live_objects(data, own, classes)
         return _read(data, count, own, classes, numbers)
     except IndexError as error:
         raise DataError(f"the data says it has {count} items and ends before: {error}") from error

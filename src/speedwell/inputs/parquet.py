@@ -9,7 +9,8 @@ from typing import Any
 
 from ..core.errors import CorruptSampleError, DataError
 from ..core.extras import try_import
-from .columns import choose_columns
+from .cells import CATEGORY_NAMES, cell_samples, holds_boxes, objects_column
+from .columns import choose_columns, choose_image
 from .labels import number_labels
 from .samples import BadSample, Samples, check_bad
 
@@ -36,18 +37,18 @@ def read_parquet(
 ) -> Samples:
     """Samples of all rows of ``paths``, end to end. An image cell is {"bytes", "path"} or bytes; paths in it are
     taken relative to the file. Class names come from the Hugging Face metadata, where it is there.
-    Texts and images stay in Arrow's memory until read. Raises a ``DataError``, ``MissingExtraError`` for pyarrow.
+    With a column ``objects`` of boxes, and no other label column named, it is object detection; see
+    ``cells.mark_cells``. Texts and images stay in Arrow's memory until read.
+    Raises a ``DataError``, ``MissingExtraError`` for pyarrow.
     """
-    pa = try_import("pyarrow")
     first = _open(paths[0])
     names = list(first.schema_arrow.names)
+    objects = objects_column(names, label_column)
+    if objects and not text_column and _any_boxes(paths, objects):
+        return _boxed(paths, objects, classes, choose_image(names, str(paths[0]), image_column))
     columns = choose_columns(names, str(paths[0]), text_column, label_column, image_column)
     wanted = [*columns.inputs, *([columns.label] if columns.label else [])]
-    try:
-        table = pa.concat_tables([_open(p).read(columns=wanted) for p in paths])
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise DataError(f"cannot read {paths[0].parent}: {error}", "All files need the same columns.") from error
-    owners = [(p, i) for p in paths for i in range(_open(p).metadata.num_rows)]
+    table, owners = _rows(paths, wanted)
     cells = [table.column(c) for c in columns.inputs]
     labels = table.column(columns.label).to_pylist() if columns.label else [None] * len(owners)
     good, bad = [], []
@@ -74,6 +75,42 @@ def read_parquet(
     return Samples(load, targets, origins, known, bad, warnings)
 
 
+def _rows(paths: Sequence[Path], columns: Sequence[str]) -> tuple[Any, list[tuple[Path, int]]]:
+    """The table of ``columns`` of all files, and whose row each of its rows is."""
+    pa = try_import("pyarrow")
+    try:
+        table = pa.concat_tables([_open(p).read(columns=list(columns)) for p in paths])
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise DataError(f"cannot read {paths[0].parent}: {error}", "All files need the same columns.") from error
+    return table, [(p, i) for p in paths for i in range(_open(p).metadata.num_rows)]
+
+
+def _any_boxes(paths: Sequence[Path], column: str) -> bool:
+    """Whether the first cell of ``column`` that holds anything holds boxes. Only that column is read."""
+    for cell in _rows(paths, [column])[0].column(column):
+        if value := cell.as_py():
+            return holds_boxes(value)
+    return False
+
+
+def _boxed(paths: Sequence[Path], objects: str, classes: Sequence[str], image: str) -> Samples:
+    """Pictures with boxes. Sizes come from columns called height and width, where they are there."""
+    first = _open(paths[0])
+    sides = [c for c in ("height", "width") if {"height", "width"} <= set(first.schema_arrow.names)]
+    table, owners = _rows(paths, [image, objects, *sides])
+    pictures = table.column(image)
+    said = list(zip(*(table.column(c).to_pylist() for c in sides), strict=True)) if sides else None
+    return cell_samples(
+        lambda i: _image(pictures[i].as_py(), owners[i][0].parent),
+        [f"{path.name}:{i}" for path, i in owners],
+        table.column(objects).to_pylist(),
+        said,
+        _class_names(first, objects),
+        classes,
+        str(paths[0]),
+    )
+
+
 def _open(path: Path) -> Any:
     pa, pq = try_import("pyarrow"), try_import("pyarrow.parquet")
     try:
@@ -97,10 +134,23 @@ def _image(cell: Any, folder: Path) -> bytes:
 
 
 def _class_names(file: Any, label: str) -> tuple[str, ...]:
-    """Names of a ``ClassLabel`` from the metadata that datasets writes; none where it is missing."""
+    """Names of the ``ClassLabel`` that is, or lies in, a column, from the metadata that datasets writes; none where
+    it is missing.
+    """
     raw = (file.schema_arrow.metadata or {}).get(b"huggingface")
     try:
         features = json.loads(raw)["info"]["features"] if raw else {}
-        return tuple(str(n) for n in features[label].get("names") or ())
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return _names_in(features.get(label))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ()  # another writer's metadata: the labels then speak for themselves
+
+
+def _names_in(feature: Any) -> tuple[str, ...]:
+    if not isinstance(feature, (dict, list)):
+        return ()
+    if isinstance(feature, dict):
+        if isinstance(feature.get("names"), list):
+            return tuple(map(str, feature["names"]))
+        keys = sorted(feature, key=lambda k: k not in CATEGORY_NAMES)  # the category, not another label
+        feature = [feature[k] for k in keys]
+    return next((names for part in feature if (names := _names_in(part))), ())

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.digest import array_digest, bytes_digest
 from ..core.errors import CorruptSampleError, DataError, LabelMismatchError
+from .objects import Objects
 
 __all__ = ["MAX_BAD_SHARE", "BadSample", "Sample", "Samples", "check_bad", "raw_digest"]
 
@@ -26,12 +27,14 @@ class Sample:
 
     ``target``: class number, None where unlabelled. ``digest``: sha256 (hex) of the raw content, label not included.
     ``origin``: where it came from, for a person ("train.csv:17", "photos/cat/3.jpg").
+    ``objects``: what a picture shows and where, in its own pixels; None in data without boxes.
     """
 
     raw: Any
     target: int | None
     digest: str
     origin: str
+    objects: Objects | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Samples:
 
     ``classes``: names by class number, empty when unlabelled. ``bad`` grows as unreadable samples are met.
     ``warnings``: what a person should know about how the data was read.
+    ``objects``: for object detection, each sample's ``Objects``, or a function of the sample's number. ``targets``
+    then say what splits are stratified by: the class of the picture's rarest object, ``len(classes)`` for none.
     """
 
     def __init__(
@@ -57,9 +62,12 @@ class Samples:
         classes: Sequence[str] = (),
         bad: Sequence[BadSample] = (),
         warnings: Sequence[str] = (),
+        objects: Sequence[Objects] | Callable[[int], Objects | None] | None = None,
     ) -> None:
         if len(targets) != len(origins):
             raise ValueError(f"{len(targets)} targets, {len(origins)} origins")
+        if objects is not None and not callable(objects) and len(objects) != len(targets):
+            raise ValueError(f"{len(targets)} targets, objects of {len(objects)} pictures")
         self.targets = np.asarray(targets, np.int64)
         self.origins = origins
         self.classes = tuple(classes)
@@ -67,6 +75,7 @@ class Samples:
         self._left_out_by_the_reader = len(self.bad)
         self.warnings = list(warnings)
         self._load = load
+        self._objects = objects if objects is None or callable(objects) else objects.__getitem__
         self._digests: list[str | None] = [None] * len(origins)
 
     def __len__(self) -> int:
@@ -90,7 +99,18 @@ class Samples:
         if digest is None:
             digest = self._digests[i] = raw_digest(raw)
         target = int(self.targets[i])
-        return Sample(raw, None if target < 0 else target, digest, self.origins[i])
+        return Sample(raw, None if target < 0 else target, digest, self.origins[i], self.objects(i))
+
+    @property
+    def has_objects(self) -> bool:
+        """True for object detection: labelled samples have ``Objects``, be it an empty record."""
+        return self._objects is not None
+
+    def objects(self, i: int) -> Objects | None:
+        """The objects of sample ``i``, without reading the picture; None where it has no boxes (unlabelled)."""
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"sample {i} of {len(self)}")
+        return None if self._objects is None else self._objects(int(i) % len(self))
 
     @property
     def labelled(self) -> bool:
@@ -135,6 +155,7 @@ class Samples:
             self.classes,
             (),
             self.warnings,
+            None if (objects := self._objects) is None else (lambda i: objects(chosen[i])),
         )
         part._digests = [self._digests[i] for i in chosen]
         return part
@@ -144,6 +165,8 @@ class Samples:
         """Several data sets end to end; labels are matched by class name onto the first labelled part's order.
 
         Names that only a later part has come after. Parts with class numbers alone must agree on the numbers.
+        Objects of detection data are renumbered likewise. Raises ``LabelMismatchError`` where numbers do not fit,
+        ``DataError`` where some parts have boxes and others class labels.
         """
         named = [p.classes for p in parts if p.classes and not _numbered(p.classes)]
         named = named or [p.classes for p in parts if p.classes]
@@ -154,24 +177,26 @@ class Samples:
         if named and list(named[0]) != classes:
             extra = classes[len(named[0]) :]
             warnings.append(f"class names that only some of the data has come last: {', '.join(extra[:5])}")
-        where = {name: i for i, name in enumerate(classes)}
-        targets = []
-        for part in parts:
-            if all(c in where for c in part.classes) and part.classes:
-                order = np.array([where[c] for c in part.classes], np.int64)
-                targets.append(np.where(part.targets >= 0, order[part.targets], -1))
-                continue
-            if classes and len(part) and int(part.targets.max()) >= len(classes):
-                raise LabelMismatchError(
-                    f"label {int(part.targets.max())} is beyond the {len(classes)} class names of the other data",
-                    "Give class names in the order of the model's outputs with --classes.",
-                )
-            targets.append(part.targets)
+        boxed = any(p.has_objects for p in parts)
+        numbers = [_numbers(part, classes, boxed) for part in parts]
+        targets = [
+            part.targets if order is None else np.where(part.targets >= 0, order[part.targets], -1)
+            for part, order in zip(parts, numbers, strict=True)
+        ]
         starts = np.cumsum([0] + [len(p) for p in parts])
 
-        def load(i: int) -> Any:
+        def place(i: int) -> tuple[int, int]:
             k = int(np.searchsorted(starts, i, side="right")) - 1
-            return parts[k]._load(i - int(starts[k]))
+            return k, i - int(starts[k])
+
+        def load(i: int) -> Any:
+            k, at = place(i)
+            return parts[k]._load(at)
+
+        def objects(i: int) -> Objects | None:
+            k, at = place(i)
+            found, order = parts[k].objects(at), numbers[k]
+            return found if found is None or order is None else found.numbered(order)
 
         whole = Samples(
             load,
@@ -180,9 +205,37 @@ class Samples:
             classes,
             [b for p in parts for b in p.bad],
             warnings,
+            objects if boxed else None,
         )
         whole._digests = [d for p in parts for d in p._digests]
         return whole
+
+
+def _numbers(part: Samples, classes: Sequence[str], boxed: bool) -> np.ndarray | None:
+    """What each class number of ``part`` becomes among ``classes``; None where numbers stay.
+
+    ``boxed``: the whole data has boxes; then one more number stands for a picture without an object.
+    """
+    if boxed and part.labelled and not part.has_objects:
+        raise DataError(
+            "some of the data has boxes and some has class labels",
+            "Give boxes in all of it; calibration and train may also be unlabelled.",
+        )
+    where = {name: i for i, name in enumerate(classes)}
+    if all(c in where for c in part.classes) and part.classes:
+        order = [where[c] for c in part.classes]
+        return np.array([*order, len(classes)] if boxed else order, np.int64)
+    if not classes or not len(part):
+        return None
+    top = len(part.classes) - 1 if part.has_objects else int(part.targets.max())
+    if top >= len(classes):
+        raise LabelMismatchError(
+            f"label {top} is beyond the {len(classes)} class names of the other data",
+            "Give class names in the order of the model's outputs with --classes.",
+        )
+    if part.has_objects:
+        return np.array([*range(top + 1), len(classes)], np.int64)
+    return None
 
 
 def _numbered(classes: Sequence[str]) -> bool:

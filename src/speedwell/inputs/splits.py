@@ -58,7 +58,10 @@ class Splits:
 
 
 def make_splits(
-    given: Samples | Mapping[str, Samples], seed: int = 0, sizes: Mapping[str, int | float] | None = None
+    given: Samples | Mapping[str, Samples],
+    seed: int = 0,
+    sizes: Mapping[str, int | float] | None = None,
+    needed: Sequence[str] = NEEDED,
 ) -> Splits:
     """Split one data set, or complete sets that were given apart ("data" plus any of ``SPLITS``).
 
@@ -68,7 +71,7 @@ def make_splits(
 
     Equal content is used once: the second in one set, and the one in the later set of ``KEEPING_ORDER``, is removed,
     counted and reported. Where the data has labels, selection and confirmation hold only labelled samples.
-    Raises ``EmptySplitError`` where calibration, selection or confirmation ends up empty, ``UsageError`` for names
+    Raises ``EmptySplitError`` where a split of ``needed`` ends up empty, ``UsageError`` for names
     and sizes that cannot be, ``CorruptSampleError`` where too many samples cannot be read.
     """
     sets = {"data": given} if isinstance(given, Samples) else dict(given)
@@ -92,9 +95,9 @@ def make_splits(
                 kept[name] = kept[name][labelled]
     parts = {n: _stratified(samples, kept.get(n, np.zeros(0, np.int64)), seed) for n in ("data", *SPLITS)}
     parts |= _cut(parts["data"], _wanted(len(parts["data"]), set(sets) & set(SPLITS), sizes or {}))
-    for needed in NEEDED:
-        if not len(parts[needed]):
-            _refuse_empty(needed, sets, kept, removed)
+    for split in needed:
+        if not len(parts[split]):
+            _refuse_empty(split, sets, kept, removed)
     return Splits(
         samples, parts["train"], parts["calibration"], parts["selection"], parts["confirmation"], seed, dict(removed),
         tuple(warnings),
@@ -140,10 +143,15 @@ def _without_repeats(
 
 
 def _differ(samples: Samples, a: int, b: int) -> bool:
+    mine, theirs = samples.objects(a), samples.objects(b)
+    if mine is not None and theirs is not None:
+        return not mine.same(theirs)
     return bool(samples.targets[a] != samples.targets[b])
 
 
 def _label(samples: Samples, i: int) -> str:
+    if (objects := samples.objects(i)) is not None:
+        return f"{len(objects)} object(s)"
     target = int(samples.targets[i])
     return samples.classes[target] if target < len(samples.classes) else str(target)
 

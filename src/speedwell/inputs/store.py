@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import shutil
 from collections import deque
@@ -14,6 +15,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..core.errors import CorruptSampleError, DataError, DataNotFoundError, EmptySplitError, InputMismatchError
+from .object_table import ObjectTable
+from .objects import Objects
 from .samples import BadSample, Sample, Samples, check_bad
 from .transform import Transform
 
@@ -30,6 +33,7 @@ class EncodedSplit:
 
     ``targets`` int64 [n] (-1 unlabelled), ``digests`` and ``origins`` per sample, ``lengths`` int64 [n] (tokens per
     sample) or None where all samples have one size, ``bad``: samples met while writing that could not be used.
+    Object detection: ``objects`` of each sample, in pixels of the network's input.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class EncodedSplit:
         origins: Sequence[str],
         classes: Sequence[str],
         bad: Sequence[BadSample],
+        objects: Sequence[Objects] | None = None,
     ) -> None:
         self.folder = folder
         self.transform = transform
@@ -53,6 +58,7 @@ class EncodedSplit:
         self.bad = tuple(bad)
         self._fields = fields
         self._offsets = offsets
+        self._objects = objects
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -62,6 +68,40 @@ class EncodedSplit:
         """Tokens (or steps) per sample, int64 [n]; None where the transform gives one size."""
         name = next((f for f in self.transform.ragged if f in self._offsets), None)
         return None if name is None else np.diff(self._offsets[name])[: len(self)]
+
+    @property
+    def has_objects(self) -> bool:
+        """True for object detection."""
+        return self._objects is not None
+
+    def objects(self, i: int) -> Objects | None:
+        """What sample ``i`` shows, as ``transform.place`` gave it; None where the data has no boxes."""
+        if not 0 <= i < len(self):
+            raise IndexError(f"sample {i} of {len(self)}")
+        return None if self._objects is None else self._objects[int(i)]
+
+    def truth(self, index: Sequence[int] | np.ndarray | None = None) -> np.ndarray | tuple[Objects, ...]:
+        """What the samples in ``index`` (default: all) are: their objects for detection, else int64 class numbers."""
+        if self._objects is not None:
+            return tuple(self._objects[int(i)] for i in (range(len(self)) if index is None else index))
+        targets: np.ndarray = self.targets if index is None else self.targets[np.asarray(index, np.int64)]
+        return targets
+
+    def field(self, name: str) -> np.ndarray | None:
+        """All samples' values of a field, memory-mapped, first axis = sample; None where there is no such field, or
+        where its length differs from sample to sample.
+        """
+        return None if name in self._offsets else self._fields.get(name)
+
+    def release(self) -> None:
+        """Let the system take back the memory that mapped pages hold: they are read again where they are needed.
+
+        Without it a process that has gone through its data once seems to hold all of it.
+        """
+        for array in self._fields.values():
+            mapped = getattr(array, "_mmap", None)
+            if mapped is not None:
+                mapped.madvise(mmap.MADV_DONTNEED)
 
     def encoded(self, i: int) -> dict[str, np.ndarray]:
         """Sample ``i`` as ``transform.encode`` gave it."""
@@ -82,7 +122,7 @@ class EncodedSplit:
         n = min(max(n, 0), len(self))
         return EncodedSplit(
             self.folder, self.transform, self._fields, self._offsets, self.targets[:n], self.digests[:n],
-            self.origins[:n], self.classes, self.bad,
+            self.origins[:n], self.classes, self.bad, self._objects,
         )  # fmt: skip
 
     @classmethod
@@ -129,16 +169,17 @@ class EncodedSplit:
             targets = _map(folder / "targets.npy")
             digests, origins, classes = facts["digests"], facts["origins"], facts["classes"]
             bad = [BadSample(**b) for b in facts["bad"]]
+            objects = ObjectTable.open(folder) if facts.get("objects") else None  # older folders do not say
         except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError) as error:
             raise DataError(f"the encoded split {folder} is damaged: {error}", "Delete it and run again.") from error
         whole = len(targets) == len(digests) == len(origins) == n and all(
             len(offsets[name]) == n + 1 and int(offsets[name][-1]) == len(array) if name in offsets else len(array) == n
             for name, array in fields.items()
         )
-        if not whole:
+        if not whole or (objects is not None and len(objects) != n):
             raise DataError(f"the encoded split {folder} is damaged: counts disagree", "Delete it and run again.")
         transform = Transform.open(folder)
-        return cls(folder, transform, fields, offsets, targets, digests, origins, classes, bad)
+        return cls(folder, transform, fields, offsets, targets, digests, origins, classes, bad, objects)
 
 
 class _Column:
@@ -190,6 +231,7 @@ def _write(folder: Path, samples: Samples, index: Sequence[int], transform: Tran
     digests: list[str] = []
     origins: list[str] = []
     bad: list[BadSample] = []
+    placed: list[Objects | None] = []
     try:
         for i, sample, encoded in _encoded(samples, index, transform):
             if isinstance(encoded, CorruptSampleError):
@@ -212,6 +254,7 @@ def _write(folder: Path, samples: Samples, index: Sequence[int], transform: Tran
                 )
             for name, array in encoded.items():
                 columns[name].append(array, samples.origins[i])
+            placed.append(None if sample.objects is None else transform.place(sample.objects))
             targets.append(int(samples.targets[i]))
             digests.append(sample.digest)
             origins.append(sample.origin)
@@ -220,6 +263,10 @@ def _write(folder: Path, samples: Samples, index: Sequence[int], transform: Tran
             column.close()
     np.save(folder / "targets.npy", np.array(targets, np.int64))
     transform.save(folder)
+    boxed = [o for o in placed if o is not None]
+    judged = bool(boxed) and len(boxed) == len(placed)  # else it is unlabelled, or partly
+    if judged:
+        ObjectTable.of(boxed).save(folder)
     facts = {
         "schema": SCHEMA,
         "n": len(targets),
@@ -229,6 +276,7 @@ def _write(folder: Path, samples: Samples, index: Sequence[int], transform: Tran
         "digests": digests,
         "origins": origins,
         "bad": [{"origin": b.origin, "reason": b.reason} for b in bad],
+        "objects": judged,
     }
     with (folder / "split.json").open("w", encoding="utf-8") as f:
         json.dump(facts, f)

@@ -12,8 +12,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.errors import DataError, DataNotFoundError, SpeedwellError, UsageError
+from ..core.errors import (
+    CorruptSampleError,
+    DataError,
+    DataNotFoundError,
+    InputMismatchError,
+    SpeedwellError,
+    UsageError,
+)
 from ..core.record import content_hash, decode, encode
+from .objects import Objects, Window
 
 __all__ = ["Transform", "expect"]
 
@@ -50,6 +58,39 @@ class Transform(ABC):
     @abstractmethod
     def finish(self, encoded: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """Model inputs by name for a batch of at least one encoded sample; first axis = batch."""
+
+    def window(self, size: tuple[int, int]) -> Window:
+        """Where a picture of ``size`` (height, width) comes to lie in the network's input: x1, y1, x2, y2 in pixels.
+
+        Raises ``InputMismatchError`` where the transform does not keep whole pictures (the default).
+        """
+        raise InputMismatchError(
+            f"the {self.kind} transform of a {size[0]}x{size[1]} picture does not say where boxes go",
+            "Object detection needs images that are letterboxed or stretched: --resize letterbox, or --resize stretch.",
+        )
+
+    def place(self, objects: Objects) -> Objects:
+        """``objects`` of a raw picture, in pixels of the network's input; boxes are cut at the picture's edge.
+
+        Raises as ``window`` does, ``CorruptSampleError`` where they are placed already.
+        """
+        height, width = objects.size
+        if objects.window != (0, 0, width, height):
+            raise CorruptSampleError(f"the objects lie in the window {objects.window} of a {height}x{width} picture")
+        x1, y1, x2, y2 = self.window(objects.size)
+        placed = objects.moved(((x2 - x1) / width, (y2 - y1) / height), (x1, y1))
+        return dataclasses.replace(placed, window=(x1, y1, x2, y2)).clipped()
+
+    def restore(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """``boxes`` (float [k,4], pixels of the network's input) in pixels of the original picture of ``size`` (height,
+        width), cut at its edges; float32 [k,4], in the same order. The inverse of ``place``. Raises as ``window`` does.
+        """
+        height, width = size
+        x1, y1, x2, y2 = self.window(size)
+        scale = np.array([width / (x2 - x1), height / (y2 - y1)] * 2)
+        raw = (np.asarray(boxes, np.float64).reshape(-1, 4) - [x1, y1, x1, y1]) * scale
+        restored: np.ndarray = np.clip(raw, 0, [width, height, width, height]).astype(np.float32)
+        return restored
 
     @property
     def ragged(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ images   photos/<class>/*.png (two kinds of stripes), photo.png, unlabelled/, mo
          weights.safetensors, classes.txt
 texts    texts.csv (text,label), unlabelled.csv, text_model.onnx, tokenizer.json
 bundle   bundle/, signed, of the images network; maker.pub, the signer's public key
+squares  finder.py (a detector of red and green squares), data/annotations.json (COCO) with data/images/
 run      run/, a finished run on the images network (with the images)
 Nothing is trained: the weights are chosen so that the answers are right, which takes no time and is the same each time.
 """
@@ -98,6 +99,14 @@ def images(folder: Path) -> None:
     )
 
 
+def squares(folder: Path) -> None:
+    sys.path.insert(0, str(Path(__file__).parent / "workflow"))
+    import detection_world
+
+    detection_world.write_factory(folder)
+    detection_world.write_coco(folder / "data", 320, 0)
+
+
 def texts(folder: Path) -> None:
     """Word vectors, a mean over the words, a linear layer: is a review good or bad?"""
     import onnx
@@ -188,5 +197,5 @@ if __name__ == "__main__":
     target = Path(sys.argv[2])
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    {"images": images, "texts": texts, "bundle": bundle, "run": run}[sys.argv[1]](target)
+    {"images": images, "texts": texts, "bundle": bundle, "run": run, "squares": squares}[sys.argv[1]](target)
     target.with_suffix(".made").touch()

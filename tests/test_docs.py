@@ -39,7 +39,7 @@ NOT_RUN = {
 RUN = {"python", "console", "bash"}
 PLAIN = {"text", "toml", "json", "csv", "ini", "html", "mermaid"}
 MAKERS = Path(__file__).parent / "docs_setups.py"
-SETUPS = ("images", "texts", "bundle", "run")
+SETUPS = ("images", "texts", "bundle", "run", "squares")
 OTHERS_OPTIONS = {
     "--help", "--install-completion", "--show-completion", "--version",  # typer's own, on the program itself
     "--quiet", "--confirm-now",

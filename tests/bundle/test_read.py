@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from speedwell.bundle import BundleContents, read_evidence, unpack_bundle, verify_bundle, write_bundle
-from speedwell.core import Model, Origin, TorchPayload, dumps, loads
+from speedwell.core import Evidence, Model, Origin, TorchPayload, dumps, loads
 from speedwell.core.errors import BundleVerificationError, OutputError
+from speedwell.core.matches import LEVELS, Matches
 
 from .conftest import SIGNATURE, contents_of
 
@@ -74,3 +76,18 @@ def test_tampered_evidence_is_a_typed_error(tmp_path: Path, contents: BundleCont
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(BundleVerificationError, match=r"scores\.npz"):
         read_evidence(bundle)
+
+
+def test_matches_of_a_detector_are_kept_without_where_things_lie(tmp_path: Path, contents: BundleContents) -> None:
+    matches = Matches(
+        LEVELS, np.arange(2), np.array([0, 1, 2]), np.array([0.5, 0.9], np.float32), np.array([0, 1], np.int32),
+        np.array([1023, 1], np.uint16), np.zeros(2, np.uint16), np.ones((2, 4), np.float32), np.array([0, 1, 1]),
+        np.array([0], np.int32),
+    )  # fmt: skip
+    given = Evidence("matches", np.array([1.0, 0.1]), np.zeros(0, np.int64), matches)
+    evidence = replace(contents.evidence, scores={"original": given})
+    bundle = write_bundle(tmp_path / "bundle", replace(contents, evidence=evidence))
+    back = read_evidence(bundle).scores["original"]
+    assert (back.kind, back.metric()) == ("matches", given.metric())
+    assert back.matches is not None
+    assert back.matches.boxes.shape == (0, 4)

@@ -7,7 +7,7 @@ import pytest
 from speedwell.core import AccuracyClaim, AccuracyVerdict, Promise, loads
 from speedwell.core.result import Result
 from speedwell.report import accuracy_words, promise_words, speed_words, verdict_kind, verdict_sentence
-from speedwell.report.sentence import bound_words
+from speedwell.report.sentence import bound_words, metric_of
 
 
 def of(run_folder, kind: str) -> Result:
@@ -75,3 +75,15 @@ def test_claims_in_words(result):
     assert (
         speed_words(won.speed[1]) == "2.58x the speed of the fastest float32 engine (fused, ONNX Runtime) [2.55, 2.61]"
     )
+
+
+def test_average_precision_is_called_by_its_name():
+    claim = AccuracyClaim(
+        AccuracyVerdict.KEPT, 0.614, 0.612, -0.0041, 0.01, 490, "paired bootstrap over images of AP50, 2,000 resamples"
+    )
+    assert metric_of(claim) == "AP50"
+    words = accuracy_words(claim, Promise("accuracy", 0.01, "1pt"))
+    assert words == (
+        "on 490 images never looked at before: 61.2 % AP50 against 61.4 %; at worst 0.41 points lower (95 % sure)"
+    )
+    assert metric_of(AccuracyClaim(AccuracyVerdict.KEPT, 1, 1, 0, 0.01, 9, "paired bootstrap, 2,000 resamples")) == ""

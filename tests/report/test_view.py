@@ -48,4 +48,4 @@ def test_samples_are_shown_only_where_they_are_given(run_folder):
     run = read_run(run_folder("certified"))
     assert page_view(run)["samples"] == []
     shown = page_view(run, [ShownSample("a", "b", text="x\x1b")])["samples"]
-    assert shown == [{"original": "a", "winner": "b", "truth": "", "text": "x", "image": ""}]
+    assert shown == [{"original": "a", "winner": "b", "truth": "", "text": "x", "image": "", "panels": {}}]

@@ -166,3 +166,18 @@ def test_finalists_and_front_keep_their_promises_in_any_world(seed: int, k: int)
 def test_the_original_is_on_the_front_where_nothing_beats_it() -> None:
     untimed = replace(ORIGINAL, timings=())
     assert [o.candidate for o in front([untimed, other("slow", 0.9, 0.8)], untimed)] == [ONNX.original]
+
+
+def test_average_precision_that_wavers_on_few_images_is_not_lost_by_its_estimate() -> None:
+    """1.5 points below with a bound at 3.5: within one standard error of a margin of 1 point, so still thin."""
+
+    def compared(lower: float, test: str) -> Comparison:
+        claim = AccuracyClaim(AccuracyVerdict.UNDECIDED, 0.6, 0.585, lower, 0.01, 256, test)
+        return Comparison(claim, compare(other("a", 2.0), ORIGINAL).speed)
+
+    images = "paired bootstrap over images of AP, 2,000 resamples"
+    promise = Promise("accuracy", 0.01, "1pt")
+    wide = judge(other("a", 2.0), ORIGINAL, promise, lambda *_: compared(-0.035, images))
+    narrow = judge(other("a", 2.0), ORIGINAL, promise, lambda *_: compared(-0.016, images))
+    own = judge(other("a", 2.0), ORIGINAL, promise, lambda *_: compared(-0.035, "paired bootstrap, 2,000 resamples"))
+    assert (wide.accuracy, narrow.accuracy, own.accuracy) == ("thin", "lost", "lost")

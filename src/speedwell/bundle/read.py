@@ -87,11 +87,12 @@ def _scores(data: bytes) -> dict[str, Evidence]:
     made: dict[str, Evidence] = {}
     try:
         for who in sorted({n.rpartition("/")[0] for n in arrays}):
-            scores, answers = arrays[f"{who}/scores"], arrays[f"{who}/answers"]
-            binary = str(arrays[f"{who}/kind"]) == "binary"
-            made[who] = Evidence("binary" if binary else "score", scores, answers)
+            mine = {n.rpartition("/")[2]: a for n, a in arrays.items() if n.rpartition("/")[0] == who}
+            made[who] = Evidence.of_arrays(str(mine.pop("kind")), mine)
     except KeyError as error:
         raise BundleVerificationError(f"scores.npz lacks {error}") from error
+    except ValueError as error:
+        raise BundleVerificationError(f"scores.npz: {error}") from error
     return made
 
 

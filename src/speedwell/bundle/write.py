@@ -164,11 +164,9 @@ def _write_evidence(folder: Path, evidence: BundleEvidence) -> None:
     write_file(folder / EVIDENCE_RECORD, record_bytes(decode_checked(EvidenceRecord, record)))
     arrays: dict[str, np.ndarray] = {}
     for who, scores in evidence.scores.items():
-        arrays |= {
-            f"{who}/kind": np.array(scores.kind),
-            f"{who}/scores": scores.scores,
-            f"{who}/answers": scores.answers,
-        }
+        # where things lie in a picture says something of the picture: that stays with the run
+        arrays |= {f"{who}/{name}": array for name, array in scores.without_boxes().arrays().items()}
+        arrays[f"{who}/kind"] = np.array(scores.kind)
     if arrays:
         write_file(folder / SCORES, _npz(arrays))
     if evidence.probe is not None:

@@ -17,18 +17,22 @@ __all__ = [
 ]  # fmt: skip
 
 MORE = (
-    "dataset", "dtype", "encoding", "inputs", "interpolation", "mask_dtype", "output", "padding", "split", "target",
-    "threshold",
+    "dataset", "detection", "dtype", "encoding", "images", "inputs", "interpolation", "mask_dtype", "metric", "output",
+    "padding", "split", "target", "threshold",
 )  # fmt: skip
 """Rarer options of readers, preprocessing and tasks, which have no flag of their own."""
 TaskName = Annotated[
-    str | None, typer.Option("--task", help="image-classification, text-classification or custom (else guessed).")
+    str | None,
+    typer.Option(
+        "--task", help="image-classification, text-classification, object-detection or custom (else guessed)."
+    ),
 ]
 Batch = Annotated[int, typer.Option("--batch", help="Samples a call, as you will use the model.")]
 Threads = Annotated[int, typer.Option("--threads", help="Threads a call; 0 = every core this process may use.")]
 Size = Annotated[str | None, typer.Option("--size", help="Image size as the model takes it: 224 or 224x320.")]
 Resize = Annotated[
-    str | None, typer.Option("--resize", help="stretch, shortest, none; or shortest:256 (then a centre crop).")
+    str | None,
+    typer.Option("--resize", help="stretch, shortest, none, letterbox; or shortest:256 (then a centre crop)."),
 ]
 Crop = Annotated[str | None, typer.Option("--crop", help="Centre crop after resizing: 224 or 224x320.")]
 Mean = Annotated[str | None, typer.Option("--mean", help="Per-channel mean: 0.485,0.456,0.406.")]

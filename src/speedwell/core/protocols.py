@@ -133,8 +133,9 @@ class Task(Protocol):
         """The declared ``inputs.Transform``: from the user's options first, then the model's hints, then defaults."""
         ...
 
-    def evidence(self, outputs: Arrays, targets: np.ndarray) -> Evidence:
-        """Per sample: right or wrong (or a score). ``targets``: int64 [n], -1 where unlabelled (then no scores).
+    def evidence(self, outputs: Arrays, targets: Any) -> Evidence:
+        """Per sample: right or wrong, a score, or what was found. ``targets``: int64 [n], -1 where unlabelled (then no
+        scores); for object detection the ``inputs.Objects`` of each picture, as ``EncodedSplit.truth`` gives them.
         Raises ``LabelMismatchError`` where a label is outside the outputs.
         """
         ...
@@ -144,5 +145,5 @@ class Task(Protocol):
         ...
 
     def loss(self, outputs: Any, targets: Any) -> Any:
-        """Training loss of torch tensors."""
+        """Training loss of torch tensors. Raises ``UsageError`` where class numbers cannot train this task."""
         ...

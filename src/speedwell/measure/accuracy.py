@@ -12,6 +12,7 @@ from speedwell.core.verdict import AccuracyClaim, Promise
 
 from .agreement import agreement_p, differing, judge_agreement
 from .bootstrap import bootstrap_differences, bootstrap_p, judge_score
+from .detection import judge_matches, matches_differences
 from .noninferiority import binary_p, judge_binary, paired_counts
 
 __all__ = ["claim_p", "judge"]
@@ -28,7 +29,8 @@ def judge(
     seed: int = 0,
 ) -> AccuracyClaim:
     """The claim for ``promise``. "agreement": answers only. "accuracy": by the evidence's kind, "binary" (Tango and
-    exact) or "score" (bootstrap of ``metric``); without labels, the bound on disagreement.
+    exact), "score" (bootstrap of ``metric``) or "matches" (bootstrap of average precision over images); without
+    labels, the bound on disagreement.
     """
     match _test(original, promise):
         case "agreement":
@@ -37,6 +39,8 @@ def judge(
             return judge_agreement(original, candidate, promise.margin, promise.alpha, promise="accuracy")
         case "binary":
             return judge_binary(original, candidate, promise.margin, promise.alpha)
+        case "matches":
+            return judge_matches(original, candidate, promise.margin, promise.alpha, seed=seed)
         case _:
             return judge_score(original, candidate, promise.margin, promise.alpha, metric, units, seed=seed)
 
@@ -55,6 +59,8 @@ def claim_p(
             return agreement_p(len(differing(original, candidate)), len(original.answers), promise.margin)
         case "binary":
             return binary_p(*paired_counts(original, candidate), promise.margin)
+        case "matches":
+            return bootstrap_p(matches_differences(original, candidate, seed=seed)[0], promise.margin)
         case _:
             return bootstrap_p(bootstrap_differences(original, candidate, metric, units, seed=seed)[0], promise.margin)
 

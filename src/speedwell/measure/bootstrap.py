@@ -19,7 +19,10 @@ from speedwell.core.verdict import AccuracyClaim, AccuracyVerdict
 
 from .noninferiority import check_margin, check_paired
 
-__all__ = ["LEAST_OBJECTS", "LEAST_UNITS", "bootstrap_differences", "bootstrap_p", "judge_score"]
+__all__ = [
+    "LEAST_OBJECTS", "LEAST_RESAMPLES", "LEAST_UNITS", "bootstrap_claim", "bootstrap_differences", "bootstrap_p",
+    "judge_score",
+]  # fmt: skip
 
 LEAST_UNITS = 100
 LEAST_OBJECTS = 30
@@ -46,6 +49,21 @@ def judge_score(
     check_margin(margin, alpha)
     differences, count = bootstrap_differences(original, candidate, metric, units, resamples, seed)
     before, after = _score(original, metric), _score(candidate, metric)
+    test = f"paired bootstrap, {resamples:,} resamples"
+    return bootstrap_claim(differences, count, (before, after), margin, alpha, objects_per_class, test)
+
+
+def bootstrap_claim(
+    differences: np.ndarray,
+    count: int,
+    scores: tuple[float, float],
+    margin: float,
+    alpha: float,
+    objects_per_class: Sequence[int],
+    test: str,
+) -> AccuracyClaim:
+    """The claim from resampled ``differences`` over ``count`` units; ``scores``: original and candidate on all."""
+    before, after = scores
     if not np.isfinite(differences).all() or not math.isfinite(before) or not math.isfinite(after):
         raise DataError("the metric is not finite on a resample", "Let it return 0 where a class is missing.")
     low, high = _quantiles(differences, alpha)
@@ -55,7 +73,9 @@ def judge_score(
         need = LEAST_UNITS
         note = f"undecided, need n >= {LEAST_UNITS}: {count} independent samples are too few for a bootstrap"
     elif thin:
+        need = math.ceil(count * LEAST_OBJECTS / min(thin)) if min(thin) else 0
         note = f"undecided: {len(thin)} classes have under {LEAST_OBJECTS} objects"
+        note += f", need n >= {need:,}" if need else ""
     elif low > -margin:
         verdict = AccuracyVerdict.BETTER if low > 0 else AccuracyVerdict.KEPT
     elif high < -margin:
@@ -70,7 +90,7 @@ def judge_score(
         lower=low,
         margin=margin,
         n=count,
-        test=f"paired bootstrap, {resamples:,} resamples",
+        test=test,
         need=need,
         alpha=alpha,
         note=note,

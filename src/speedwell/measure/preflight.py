@@ -29,7 +29,7 @@ class Preflight:
     the asked margin, 0 where these are enough. ``sentence``: all that for a person.
     """
 
-    kind: Literal["binary", "score", "agreement"]
+    kind: Literal["binary", "score", "agreement", "matches"]
     n: int
     disagreement: float
     loss: float

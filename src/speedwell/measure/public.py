@@ -7,6 +7,7 @@ from .agreement import agreement_p, differing, judge_agreement, judge_with_label
 from .binomial import binomial_bounds
 from .bootstrap import bootstrap_differences, bootstrap_p, judge_score
 from .checks import LOSSLESS_TOLERANCE, LOSSY_FLOOR, check_outputs, compare_outputs, largest_difference
+from .detection import judge_matches, look_ahead_matches
 from .environment import thread_environment
 from .exact import exact_p, exact_threshold, smallest_n
 from .failure import failure_of, job_error
@@ -31,9 +32,9 @@ __all__ = [
     "Preflight", "Remote", "Reply", "Rounds", "a_a_control", "agreement_p", "at_least", "binary_p",
     "binomial_bounds", "bootstrap_differences", "bootstrap_p", "call_seconds", "check_outputs", "claim_p",
     "claim_power", "compare_outputs", "differing", "exact_p", "exact_threshold", "failure_of", "fixed_sequence",
-    "hodges_lehmann_interval", "holm_holds", "interleave", "job_error", "judge", "judge_agreement", "judge_binary",
-    "judge_counts", "judge_score", "judge_with_labels", "largest_difference", "look_ahead", "needed_n",
-    "pair_effects", "parse_promise", "run_job", "run_rounds", "settle_promise", "signed_rank_p", "smallest_n",
-    "speed_claim", "tango_interval", "tango_lower", "tango_upper", "tango_z", "thread_environment",
-    "tightest_margin", "with_control",
+    "hodges_lehmann_interval", "holm_holds", "interleave", "job_error", "judge", "judge_agreement",
+    "judge_binary", "judge_counts", "judge_matches", "judge_score", "judge_with_labels", "largest_difference",
+    "look_ahead", "look_ahead_matches", "needed_n", "pair_effects", "parse_promise", "run_job", "run_rounds",
+    "settle_promise", "signed_rank_p", "smallest_n", "speed_claim", "tango_interval", "tango_lower",
+    "tango_upper", "tango_z", "thread_environment", "tightest_margin", "with_control",
 ]  # fmt: skip

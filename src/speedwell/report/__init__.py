@@ -8,8 +8,8 @@ from .jsonlines import JsonProgress, result_facts
 from .labels import candidate_label, candidate_labels, engine_label, step_label
 from .opening import open_progress
 from .progress import Facts, NullProgress, Paths, Progress, TrialRow
-from .samples import ShownSample
-from .sentence import accuracy_words, promise_words, speed_words, verdict_kind, verdict_sentence
+from .samples import ShownBox, ShownSample
+from .sentence import accuracy_words, metric_of, promise_words, speed_words, verdict_kind, verdict_sentence
 from .terminal import TerminalProgress
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Paths",
     "Progress",
     "Run",
+    "ShownBox",
     "ShownSample",
     "TerminalProgress",
     "TrialRow",
@@ -26,6 +27,7 @@ __all__ = [
     "candidate_label",
     "candidate_labels",
     "engine_label",
+    "metric_of",
     "open_progress",
     "promise_words",
     "read_run",

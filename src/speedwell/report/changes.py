@@ -65,7 +65,7 @@ def confirmed_counts(run: Run) -> Counts | None:
     if run.result is None or run.best is None or run.result.promise.kind != "accuracy":
         return None
     claim = next((c.accuracy for c in run.result.confirmations if c.candidate.key == run.best.key), None)
-    if claim is None or claim.n == 0:
+    if claim is None or claim.n == 0 or claim.test.startswith("paired bootstrap over images"):
         return None
     both = round(claim.original * claim.n) - claim.n21
     return Counts(both, claim.n12, claim.n21, claim.n - both - claim.n12 - claim.n21)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..core import AccuracyVerdict, Confirmation, SpeedVerdict
 from .folder import Run
 from .rows import Row
-from .sentence import bound_words, promise_words, verdict_kind, verdict_sentence, winner_confirmation
+from .sentence import bound_words, metric_of, promise_words, verdict_kind, verdict_sentence, winner_confirmation
 from .words import (
     MINUS,
     TIMES,
@@ -107,7 +107,8 @@ def _accuracy(won: Confirmation, run: Run) -> Figure:
         most = bound_points(claim.lower).split()[0]
         return Figure("Answers as the original's", percent(claim.candidate, 2),
                       f"at most {most} % differ ({sure(claim.alpha)})")  # fmt: skip
-    return Figure("Accuracy", percent(claim.candidate), f"original {percent(claim.original)}; {bound_words(claim)}")
+    name = {"AP": "Average precision"}.get(metric_of(claim), metric_of(claim)) or "Accuracy"
+    return Figure(name, percent(claim.candidate), f"original {percent(claim.original)}; {bound_words(claim)}")
 
 
 def _sizes(rows: Sequence[Row]) -> list[Figure]:

@@ -107,8 +107,8 @@ def paired_difference(mine: Evidence | None, base: Evidence | None) -> tuple[flo
     """(difference, standard error, n) over the samples both answered: of scores where there are labels, else minus
     the share of differing answers. A candidate's evidence may cover only the first part of the split.
     """
-    if mine is None or base is None:
-        return None
+    if mine is None or base is None or mine.kind == "matches":
+        return None  # average precision is no mean over images
     if len(mine.scores) and len(base.scores):
         n = min(len(mine.scores), len(base.scores))
         delta = mine.scores[:n] - base.scores[:n]

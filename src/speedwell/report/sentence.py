@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from ..core import AccuracyClaim, AccuracyVerdict, Confirmation, Promise, Result, SpeedClaim, SpeedVerdict
@@ -12,7 +13,7 @@ from .labels import candidate_label
 from .words import bound_points, count, interval, percent, plain, points, ratio, sure
 
 __all__ = [
-    "VerdictKind", "accuracy_words", "baseline_label", "confirmation_of", "promise_words", "speed_words",
+    "VerdictKind", "accuracy_words", "baseline_label", "confirmation_of", "metric_of", "promise_words", "speed_words",
     "verdict_kind", "verdict_sentence", "winner_confirmation",
 ]  # fmt: skip
 
@@ -59,13 +60,24 @@ def accuracy_words(claim: AccuracyClaim, promise: Promise) -> str:
     """ "on 4,500 samples never looked at before: 95.2 % against 95.3 %; at worst 0.57 points lower (95 % sure)"."""
     if promise.kind == "equal":
         return f"outputs equal to the original's on {count(claim.n)} generated inputs"
-    seen = f"on {count(claim.n)} samples never looked at before"
+    seen = f"on {count(claim.n)} {'images' if metric_of(claim) else 'samples'} never looked at before"
     if promise.kind == "agreement":
         return (
             f"{seen}: {_share(claim.candidate)} of answers are the original's; "
             f"at most {bound_points(claim.lower).split()[0]} % differ ({sure(claim.alpha)})"
         )
-    return f"{seen}: {percent(claim.candidate)} against {percent(claim.original)}; {bound_words(claim)}"
+    return f"{seen}: {_scores(claim)}; {bound_words(claim)}"
+
+
+def metric_of(claim: AccuracyClaim) -> str:
+    """ "AP" or "AP50" where average precision was compared, "" for a share of right answers or a score of one's own."""
+    found = re.match(r"paired bootstrap over images of (AP\d*)", claim.test)
+    return found[1] if found else ""
+
+
+def _scores(claim: AccuracyClaim) -> str:
+    unit = f" {metric_of(claim)}" if metric_of(claim) else ""
+    return f"{percent(claim.candidate)}{unit} against {percent(claim.original)}"
 
 
 def bound_words(claim: AccuracyClaim) -> str:
@@ -122,9 +134,7 @@ def _certified(won: Confirmation, promise: Promise) -> str:
     if promise.kind == "agreement":
         differ = bound_points(claim.lower).split()[0]
         return f"{gain}; at most {differ} % of answers differ from the original's ({sure(claim.alpha)}). Promise kept."
-    return (
-        f"{gain} at {percent(claim.candidate)} against {percent(claim.original)}: {bound_words(claim)}. Promise kept."
-    )
+    return f"{gain} at {_scores(claim)}: {bound_words(claim)}. Promise kept."
 
 
 def _undecided(result: Result) -> str:

@@ -31,6 +31,7 @@ from .charts import (
     ratios_chart,
     waterfall_chart,
 )
+from .drawing import draw_panel
 from .facts import fact_list
 from .figures import headline, key_figures, lead
 from .folder import Run
@@ -131,12 +132,19 @@ def _own_front(rows: Sequence[Row]) -> list[str]:
     return front
 
 
-def _samples(samples: Sequence[ShownSample] | None) -> list[dict[str, str]]:
+def _samples(samples: Sequence[ShownSample] | None) -> list[dict[str, Any]]:
     return [
         {"original": plain(s.original), "winner": plain(s.winner), "truth": plain(s.truth), "text": plain(s.text),
-         "image": data_uri(s.image) if s.image else ""}
-        for s in samples or ()
+         "image": data_uri(s.image) if s.image else "", "panels": _panels(s, number)}
+        for number, s in enumerate(samples or (), 1)
     ]  # fmt: skip
+
+
+def _panels(sample: ShownSample, number: int) -> dict[str, Markup]:
+    """What either model found, drawn; empty where the sample has no picture or no boxes."""
+    if not sample.image or not sample.boxes:
+        return {}
+    return {who: draw_panel(sample, who, number) for who in ("original", "winner")}
 
 
 def _words(value: Any) -> list[str]:

@@ -24,14 +24,14 @@ from .weights import load_weights, save_weights
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Factory", "apply_weights", "partial_signature", "torch_versions"]
+__all__ = ["Factory", "apply_weights", "declared_hints", "partial_signature", "read_hints", "torch_versions"]
 
 
 class Factory:
     """Calls what the reference names, in this process; the folder of the file and the working folder are searched.
 
-    ``build.preprocessing = {"image": {...}}`` or ``{"text": {...}}`` and ``build.classes = [...]``, on the callable,
-    the network or the Python module, become the origin's hints.
+    ``build.preprocessing = {"image": {...}}`` or ``{"text": {...}}``, ``build.classes = [...]`` and, of a detector,
+    ``build.detection = {"style": ...}``, on the callable, the network or the Python module, become the origin's hints.
     """
 
     name = "factory"
@@ -50,7 +50,7 @@ class Factory:
         save_weights(network, folder / WEIGHTS)
         write_payload(folder, TorchPayload("factory", called, search_path))
         versions = torch_versions(module.__name__.partition(".")[0])
-        origin = Origin("factory", reference, versions, _hints((found, network, module), _folder(module)))
+        origin = Origin("factory", reference, versions, read_hints((found, network, module), module))
         return Model.of("torch", folder, partial_signature(network), origin)
 
 
@@ -92,18 +92,29 @@ def _owners() -> Mapping[str, list[str]]:
     return packages_distributions()
 
 
+def read_hints(places: Sequence[Any], module: ModuleType) -> dict[str, Any]:
+    """What the user's callable, network and Python module say of preprocessing and classes."""
+    return declared_hints(places, _folder(module))
+
+
 def _folder(module: ModuleType) -> Path | None:
     file = getattr(module, "__file__", None)
     return Path(file).parent if file else None
 
 
-def _hints(places: Sequence[Any], folder: Path | None) -> dict[str, Any]:
+def declared_hints(places: Sequence[Any], folder: Path | None) -> dict[str, Any]:
+    """What ``places`` say of preprocessing, classes and boxes, the first ones first, as plain JSON. ``folder``: where
+    a tokenizer's path is relative to. Raises ``UnsupportedModelError`` for what is not plain.
+    """
     hints: dict[str, Any] = {}
     for place in places:
         # nn.Module answers getattr for parameters only, so a plain look-up is safe on all three
         declared = getattr(place, "preprocessing", None)
         if isinstance(declared, Mapping):
             hints = {**{k: v for k, v in declared.items() if k in ("image", "text")}, **hints}
+        detection = getattr(place, "detection", None)
+        if isinstance(detection, Mapping):
+            hints = {"detection": dict(detection), **hints}
         classes: Any = getattr(place, "classes", None)
         if "classes" not in hints and _is_names(classes):
             hints["classes"] = [str(c) for c in classes]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..core import Model, Origin, TorchPayload, path_digest, try_import
 from ..core.errors import ModelError, UnsafeModelError, UnsupportedModelError
-from .factory import partial_signature, torch_versions
+from .factory import declared_hints, partial_signature, torch_versions
 from .payload import WEIGHTS, new_payload, write_payload
 from .weights import save_weights
 
@@ -31,7 +31,8 @@ WAY = "Name what builds it instead:   speedwell.accelerate('my_package.models:bu
 
 
 def save_live(module: torch.nn.Module, scratch: Path) -> Model:
-    """Write ``module`` as it is now (its mode and place are kept; the model is rebuilt in eval mode on the CPU).
+    """Write ``module`` as it is now (its mode and place are kept; the model is rebuilt in eval mode on the CPU). What
+    it declares (``preprocessing``, ``classes``, ``detection``) becomes hints, as of a factory's network.
 
     ``scratch`` must be the run's own folder; what is written there is readable by the user only.
     Raises ``UnsupportedModelError`` for what is no module or cannot travel.
@@ -65,7 +66,8 @@ def save_live(module: torch.nn.Module, scratch: Path) -> Model:
     arguments = {"weights": path_digest(folder / WEIGHTS)}
     write_payload(folder, TorchPayload("live", kind, search_path, arguments))
     top = type(module).__module__.partition(".")[0]
-    return Model.of("torch", folder, partial_signature(module), Origin("live", kind, torch_versions(top)))
+    origin = Origin("live", kind, torch_versions(top), declared_hints((module,), None))
+    return Model.of("torch", folder, partial_signature(module), origin)
 
 
 def open_live(folder: Path) -> torch.nn.Module:

@@ -44,8 +44,13 @@ class Classification:
         return dataclasses.replace(self, threshold=float(threshold), output=str(options.get("output") or self.output))
 
     def read(self, data: Any, options: Mapping[str, Any]) -> Samples:
-        """Samples with class numbers (see ``read_data`` for data and options). Raises ``SingleClassError`` too."""
-        return require_classes(read_data(data, options))
+        """Samples with class numbers (see ``read_data`` for data and options). Raises ``SingleClassError`` too, and
+        ``DataError`` for data with boxes: a picture of several objects has no one class.
+        """
+        samples = read_data(data, options)
+        if samples.has_objects:
+            raise DataError("the data holds boxes, not one class a picture", "Use --task object-detection.")
+        return require_classes(samples)
 
     def evidence(self, outputs: Arrays, targets: np.ndarray) -> Evidence:
         """1 right, 0 wrong per sample, and the answers. No scores where no sample has a label.

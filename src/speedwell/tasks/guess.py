@@ -14,18 +14,24 @@ from ..core.model import Model
 from ..inputs import (
     Samples,
     column_names,
+    is_coco,
     is_dataset,
+    is_hf_detection,
     is_image_folder,
     is_saved_dataset,
+    is_voc,
+    objects_column,
     parquet_files,
     read_saved,
 )
 from ..inputs.columns import IMAGE_NAMES, TEXT_NAMES
+from ..inputs.live_objects import is_live_detection
+from ..inputs.scenes import is_scenes
 from .reading import is_table
 
 __all__ = ["guess_task"]
 
-IMAGE, TEXT = "image-classification", "text-classification"
+IMAGE, TEXT, DETECTION = "image-classification", "text-classification", "object-detection"
 
 
 def guess_task(data: Any, model: Model, options: Mapping[str, Any] | None = None) -> str:
@@ -40,7 +46,11 @@ def guess_task(data: Any, model: Model, options: Mapping[str, Any] | None = None
         return "custom"
     by_options = IMAGE if options.get("image_column") else TEXT if options.get("text_column") else ""
     by_data = by_options or _of_data(data, str(options.get("split") or ""))
-    by_model = TEXT if options.get("tokenizer") else _of_model(model)
+    if by_options == IMAGE and _of_data(data, str(options.get("split") or "")) == DETECTION:
+        by_data = DETECTION
+    by_model = TEXT if options.get("tokenizer") else DETECTION if options.get("detection") else _of_model(model)
+    if by_data == DETECTION and by_model == IMAGE:
+        by_model = ""  # an image goes in; what comes out only a hint says
     if by_data and by_model and by_data != by_model:
         raise UsageError(
             f"the data looks like {by_data} and the model like {by_model}",
@@ -51,13 +61,15 @@ def guess_task(data: Any, model: Model, options: Mapping[str, Any] | None = None
         inputs = ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in model.signature.inputs)
         raise UsageError(
             f"cannot tell the task from the data and the model's inputs ({inputs})",
-            f"Name it: --task {IMAGE}, --task {TEXT}, or --task custom --score module:function",
+            f"Name it: --task {IMAGE}, --task {TEXT}, --task {DETECTION}, or --task custom --score module:function",
         )
     return found
 
 
 def _of_model(model: Model) -> str:
     hints, inputs = model.origin.hints, model.signature.inputs
+    if hints.get("detection"):
+        return DETECTION
     names = {t.name.lower() for t in inputs}
     if hints.get("text") or names & {"input_ids", "token_ids", "attention_mask"}:
         return TEXT
@@ -69,10 +81,14 @@ def _of_model(model: Model) -> str:
 def _of_data(data: Any, split: str) -> str:
     if data is None:
         return ""
+    if is_scenes(data):
+        return DETECTION
     if isinstance(data, (str, Path)):
         return _of_path(Path(data), split)
     if isinstance(data, Samples):
-        return _of_raw(data[0].raw) if len(data) else ""
+        return DETECTION if data.has_objects else _of_raw(data[0].raw) if len(data) else ""
+    if is_live_detection(data):
+        return DETECTION
     if is_dataset(data):
         return _of_columns(_dataset_columns(data))
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and len(data):
@@ -88,10 +104,15 @@ def _of_path(path: Path, split: str) -> str:
         if is_saved_dataset(path):
             if (path / "dataset_dict.json").is_file() and not split:
                 return ""  # the reader asks for the split
-            return _of_raw(read_saved(path, split=split)[0].raw)
+            saved = read_saved(path, split=split)
+            return DETECTION if saved.has_objects else _of_raw(saved[0].raw)
         if shards := parquet_files(path):
             return _of_columns(column_names(shards[0]))
+        if is_voc(path) or is_hf_detection(path):
+            return DETECTION
         return IMAGE if is_image_folder(path) else ""
+    if is_coco(path):
+        return DETECTION
     if path.suffix == ".npz":
         try:
             with zipfile.ZipFile(path) as archive:
@@ -112,6 +133,8 @@ def _dataset_columns(data: Any) -> list[str]:
 
 def _of_columns(names: list[str]) -> str:
     lower = {n.strip().lower() for n in names}
+    if lower & set(IMAGE_NAMES) and objects_column(names):
+        return DETECTION
     image, text = lower & set(IMAGE_NAMES), lower & set(TEXT_NAMES)
     if bool(image) == bool(text):
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..core.signature import TensorSpec
 from ..inputs import ImageTransform, Samples
 from .reading import options_of
 
-__all__ = ["IMAGE_OPTIONS", "image_transform", "sample_image_options"]
+__all__ = ["IMAGE_OPTIONS", "ImageFacts", "image_facts", "image_transform", "sample_image_options"]
 
 IMAGE_OPTIONS = frozenset(
     {"size", "resize", "resize_to", "crop", "interpolation", "scale", "mean", "std", "layout", "colour", "dtype"}
@@ -28,9 +29,36 @@ def image_transform(model: Model, options: Mapping[str, Any]) -> ImageTransform:
     or the size that is cut out. Raises ``UsageError`` (no size known, bad values), ``InputMismatchError`` where the
     words and the signature contradict each other.
     """
+    facts = image_facts(model, options)
+    said, size, assumed = facts.said, facts.record["size"], facts.assumed
+    resize = str(said.get("resize") or ("shortest" if said.get("resize_to") else "stretch"))
+    if "resize" not in said and resize == "stretch":
+        assumed.append(f"no resize given: images of another size are stretched to {size[0]}x{size[1]}")
+    return ImageTransform(
+        **facts.record,
+        resize=resize,  # type: ignore[arg-type]  # checked by the record itself
+        resize_to=_whole(said.get("resize_to")),
+        crop=_crop(said.get("crop"), resize),  # type: ignore[arg-type]
+        assumed=tuple(assumed),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFacts:
+    """``record``: the fields that every image transform has. ``said``: all that options and hints say. ``assumed``: in
+    words, what was guessed.
+    """
+
+    record: dict[str, Any]
+    said: dict[str, Any]
+    assumed: list[str]
+
+
+def image_facts(model: Model, options: Mapping[str, Any], known: frozenset[str] = IMAGE_OPTIONS) -> ImageFacts:
+    """Which input, which size, which numbers; ``known``: the settings there are. Raises as ``image_transform`` does."""
     spec = _image_input(model)
-    user = options_of(options, "image", IMAGE_OPTIONS)
-    hints = {k: v for k, v in dict(model.origin.hints.get("image") or {}).items() if k in IMAGE_OPTIONS}
+    user = options_of(options, "image", known)
+    hints = {k: v for k, v in dict(model.origin.hints.get("image") or {}).items() if k in known}
     seen = dict(options.get("samples") or {})
     said = _merged(user, hints)
     fixed = _signature_facts(spec, said.get("layout") or seen.get("layout"))
@@ -71,24 +99,18 @@ def image_transform(model: Model, options: Mapping[str, Any]) -> ImageTransform:
             assumed.append(
                 f"mean {max(mean):g} is subtracted after dividing by 255; for pixels of 0..255 use --scale 1"
             )
-    resize = str(said.get("resize") or ("shortest" if said.get("resize_to") else "stretch"))
-    if "resize" not in said and resize == "stretch":
-        assumed.append(f"no resize given: images of another size are stretched to {size[0]}x{size[1]}")
-    return ImageTransform(
-        input=spec.name,
-        size=size,
-        resize=resize,  # type: ignore[arg-type]  # checked by the record itself
-        resize_to=_whole(said.get("resize_to")),
-        crop=_crop(said.get("crop"), resize),  # type: ignore[arg-type]
-        interpolation=str(said.get("interpolation") or "bilinear"),
-        scale=_number("scale", scale),
-        mean=mean,
-        std=std,
-        layout=layout,  # type: ignore[arg-type]
-        colour=colour,  # type: ignore[arg-type]
-        dtype=dtype,
-        assumed=tuple(assumed),
-    )
+    record = {
+        "input": spec.name,
+        "size": size,
+        "interpolation": str(said.get("interpolation") or "bilinear"),
+        "scale": _number("scale", scale),
+        "mean": mean,
+        "std": std,
+        "layout": layout,
+        "colour": colour,
+        "dtype": dtype,
+    }
+    return ImageFacts(record, said, assumed)
 
 
 def sample_image_options(samples: Samples, most: int = 16) -> dict[str, Any]:

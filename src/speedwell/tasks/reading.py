@@ -13,17 +13,24 @@ from ..core.model import Model
 from ..inputs import (
     TABLE_SUFFIXES,
     Samples,
+    is_coco,
     is_dataset,
+    is_hf_detection,
     is_saved_dataset,
+    is_voc,
     parquet_files,
+    read_coco,
     read_dataset,
     read_folder,
+    read_hf_detection,
     read_live,
     read_npz,
     read_parquet,
     read_saved,
     read_table,
+    read_voc,
 )
+from ..inputs.scenes import is_scenes, read_scenes
 
 __all__ = ["check_labels", "class_names", "is_table", "read_data", "read_options", "require_classes"]
 
@@ -31,17 +38,20 @@ COLUMNS = ("text_column", "label_column", "image_column")
 
 
 def read_data(data: Any, options: Mapping[str, Any]) -> Samples:
-    """Samples of a path (folder, npz, table, saved data set) or a live object (``Samples`` come back as they are).
+    """Samples of a path (folder, npz, table, saved data set; COCO, VOC and imagefolder with boxes), of made scenes
+    ("scenes:digits?n=3000"), or of a live object (``Samples`` come back as they are).
 
     ``options``: ``classes`` (names in the model's order: a list, or a file), ``text_column``, ``label_column``,
-    ``image_column``, ``split`` (a part of a folder, JSON object or DatasetDict), ``encoding`` (of csv and JSON);
-    others are not looked at. Raises a ``DataError``.
+    ``image_column``, ``split`` (a part of a folder, JSON object or DatasetDict), ``encoding`` (of csv and JSON),
+    ``images`` (the folder of a COCO file's pictures); others are not looked at. Raises a ``DataError``.
     """
     if isinstance(data, Samples):
         return data
     classes = class_names(options.get("classes"))
     columns = {name: str(options[name]) for name in COLUMNS if options.get(name) is not None}
     split = str(options.get("split") or "")
+    if is_scenes(data):
+        return read_scenes(data)
     if is_dataset(data):
         return read_dataset(data, classes, split=split, **columns)
     if not isinstance(data, (str, Path)):
@@ -54,9 +64,15 @@ def read_data(data: Any, options: Mapping[str, Any]) -> Samples:
             return read_saved(path, classes=classes, split=split, **columns)
         if shards := parquet_files(path, split):
             return read_parquet(shards, classes, **columns)
+        if is_voc(path):
+            return read_voc(path, split, classes)
+        if is_hf_detection(path):
+            return read_hf_detection(path, classes, split)
         return read_folder(path, classes, split)
     if path.suffix == ".npz":
         return read_npz(path, classes)
+    if is_coco(path):
+        return read_coco(path, _pictures(options), classes)
     if is_table(path):
         encoding = str(options.get("encoding") or "utf-8-sig")
         return read_table(path, classes, **columns, split=split, encoding=encoding)
@@ -64,6 +80,11 @@ def read_data(data: Any, options: Mapping[str, Any]) -> Samples:
         f"cannot read {path}: its ending is none of .npz, {', '.join(TABLE_SUFFIXES)}",
         "Give a folder with one folder per class, an .npz, a table, or a saved Hugging Face data set.",
     )
+
+
+def _pictures(options: Mapping[str, Any]) -> Path | None:
+    """Where the pictures of an annotation file lie, where the user names it (the option ``images``)."""
+    return Path(str(options["images"])) if options.get("images") else None
 
 
 def is_table(path: Path) -> bool:
@@ -134,6 +155,8 @@ def check_labels(samples: Samples, model: Model) -> list[str]:
 
     Raises ``LabelMismatchError`` where a label is beyond the outputs (as far as the signature says them).
     """
+    if samples.has_objects:
+        return []  # the task looks at the objects themselves
     sizes = [t.shape[1] for t in model.signature.outputs if len(t.shape) == 2]
     count = next((s for s in sizes if isinstance(s, int) and s > 0), 0)
     count = 2 if count == 1 else count

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,14 @@ from ..inputs import EncodedSplit, Samples, Transform
 
 __all__ = ["TaskConformance"]
 
+Outputs = tuple[dict[str, np.ndarray], Any]
+
 
 class TaskConformance:
     """Fixtures to override: ``task``; ``data`` (what ``read`` takes, at least 8 labelled samples, 2 classes);
     ``options`` (for ``read`` and ``transform``, {} by default); ``model`` (a ``Model`` record, whose payload is never
-    opened); ``outputs`` (numpy outputs by name and int64 targets [n], n >= 8, of a model that is sometimes wrong).
+    opened); ``outputs`` (numpy outputs by name and the truth of n >= 8 samples, int64 targets [n] or a tuple of
+    ``Objects``, of a model that is sometimes wrong).
     """
 
     @pytest.fixture
@@ -48,7 +52,7 @@ class TaskConformance:
         raise NotImplementedError("override the fixture model")
 
     @pytest.fixture
-    def outputs(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def outputs(self) -> Outputs:
         raise NotImplementedError("override the fixture outputs")
 
     def test_it_is_a_task_with_a_name_and_a_known_test(self, task: Task) -> None:
@@ -102,56 +106,54 @@ class TaskConformance:
         samples, transform = task.read(data, options), task.transform(model, options)
         split = EncodedSplit.write(tmp_path / "split", samples, np.arange(len(samples))[::-1], transform)
         assert split.targets.tolist() == samples.targets[::-1].tolist()
+        assert len(split.truth()) == len(samples)
         want = transform.finish([transform.encode(samples[i].raw) for i in (2, 0)])
         have = split.batch([len(samples) - 3, len(samples) - 1])
         for name, array in want.items():
             assert array.tobytes() == have[name].tobytes()
 
-    def test_evidence_does_not_depend_on_batches(
-        self, task: Task, outputs: tuple[dict[str, np.ndarray], np.ndarray]
-    ) -> None:
+    def test_evidence_does_not_depend_on_batches(self, task: Task, outputs: Outputs) -> None:
         arrays, targets = outputs
         whole = task.evidence(arrays, targets)
         cuts = (slice(0, 3), slice(3, 4), slice(4, None))
         parts = Evidence.join([task.evidence({n: a[c] for n, a in arrays.items()}, targets[c]) for c in cuts])
         assert len(whole) == len(targets)
-        assert whole.kind == ("binary" if task.paired_test == "score" else "score")
+        assert whole.kind in (("binary",) if task.paired_test == "score" else ("score", "matches"))
         assert whole.scores.dtype == np.float64
         assert whole.answers.dtype == np.int64
         assert np.isfinite(whole.scores).all()
-        assert whole.scores.tolist() == parts.scores.tolist()
-        assert whole.answers.tolist() == parts.answers.tolist()
+        for name, array in whole.arrays().items():
+            assert array.tolist() == parts.arrays()[name].tolist(), name
         if whole.kind == "binary":
             assert set(whole.scores.tolist()) <= {0.0, 1.0}
 
-    def test_the_metric_of_a_resample_is_that_of_its_samples(
-        self, task: Task, outputs: tuple[dict[str, np.ndarray], np.ndarray]
-    ) -> None:
+    def test_the_metric_of_a_resample_is_that_of_its_samples(self, task: Task, outputs: Outputs) -> None:
         evidence = task.evidence(*outputs)
         index = np.random.default_rng(0).integers(0, len(evidence), len(evidence))
         assert task.metric(evidence, index) == task.metric(evidence.take(index))
         assert task.metric(evidence) == task.metric(evidence, np.arange(len(evidence)))
 
-    def test_outputs_that_are_not_finite_are_an_error(
-        self, task: Task, outputs: tuple[dict[str, np.ndarray], np.ndarray]
-    ) -> None:
+    def test_outputs_that_are_not_finite_are_an_error(self, task: Task, outputs: Outputs) -> None:
         arrays, targets = outputs
         broken = {n: np.full_like(a, np.nan) if a.dtype.kind == "f" else a for n, a in arrays.items()}
         with pytest.raises(JobError) as caught:
             task.evidence(broken, targets)
         assert caught.value.kind == "not finite"
 
-    def test_a_label_beyond_the_outputs_is_named(
-        self, task: Task, outputs: tuple[dict[str, np.ndarray], np.ndarray]
-    ) -> None:
+    def test_a_label_beyond_the_outputs_is_named(self, task: Task, outputs: Outputs) -> None:
         arrays, targets = outputs
-        if task.evidence(arrays, targets).kind == "binary":
-            with pytest.raises(LabelMismatchError, match="987654"):
-                task.evidence(arrays, np.where(np.arange(len(targets)) == 1, 987654, targets))
+        kind = task.evidence(arrays, targets).kind
+        if kind == "score":
+            return
+        wrong: Any
+        if kind == "binary":
+            wrong = np.where(np.arange(len(targets)) == 1, 987654, targets)
+        else:
+            wrong = tuple(replace(o, classes=np.full_like(o.classes, 987654)) for o in targets)
+        with pytest.raises(LabelMismatchError, match="987654"):
+            task.evidence(arrays, wrong)
 
-    def test_unlabelled_samples_have_answers_and_no_scores(
-        self, task: Task, outputs: tuple[dict[str, np.ndarray], np.ndarray]
-    ) -> None:
+    def test_unlabelled_samples_have_answers_and_no_scores(self, task: Task, outputs: Outputs) -> None:
         arrays, targets = outputs
         labelled = task.evidence(arrays, targets)
         if labelled.kind == "binary":
@@ -159,7 +161,7 @@ class TaskConformance:
             assert len(evidence.scores) == 0
             assert evidence.answers.tolist() == labelled.answers.tolist()
 
-    def test_it_travels_to_a_worker(self, task: Task, outputs: tuple[dict[str, np.ndarray], np.ndarray]) -> None:
+    def test_it_travels_to_a_worker(self, task: Task, outputs: Outputs) -> None:
         want = task.evidence(*outputs)
         have = pickle.loads(pickle.dumps(task)).evidence(*outputs)
         assert have.scores.tolist() == want.scores.tolist()

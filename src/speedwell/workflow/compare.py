@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import DataNotFoundError, UsageError
+from ..core.errors import UsageError
 from ..core.evidence import Evidence
 from ..core.hardware import Hardware
 from ..core.model import Model
@@ -24,13 +24,16 @@ from ..measure import (
     a_a_control,
     judge,
     look_ahead,
+    look_ahead_matches,
     parse_promise,
     run_rounds,
     settle_promise,
     speed_claim,
 )
+from ..report import metric_of
 from . import jobs
 from .data_job import prepare_side
+from .data_place import found
 from .open import engine_for, unpack
 from .preparation import OPEN_SECONDS, open_reference
 from .workers import Workers
@@ -55,7 +58,7 @@ class Comparison:
         """The same for a person."""
         a = self.accuracy
         lines = [
-            f"Accuracy   {a.verdict.value}: {self.second} {100 * a.candidate:.2f} %, "
+            f"{metric_of(a) or 'Accuracy':<10} {a.verdict.value}: {self.second} {100 * a.candidate:.2f} %, "
             f"{self.first} {100 * a.original:.2f} % on {a.n:,} samples; at worst {-100 * a.lower:.2f} points lower "
             f"({100 * (1 - a.alpha):g} % sure), "
             f"margin {100 * a.margin:.3g}"
@@ -87,6 +90,7 @@ class _Side:
     feeds: tuple[Path, ...]
     task: str
     note: str = ""
+    answer: Mapping[str, Any] = field(default_factory=dict)
 
 
 def compare(
@@ -115,8 +119,8 @@ def compare(
         raise UsageError(
             "compare needs data", "Name labelled samples with --data (or unlabelled ones and --agree 99%)."
         )
-    if isinstance(data, (str, Path)) and not Path(data).exists():
-        raise DataNotFoundError(f"there is nothing at {data}", "Check the path after --data.")
+    if isinstance(data, (str, Path)):
+        data = found(data, "data")
     promise = parse_promise(max_drop=None if agree else max_drop, agree=agree)
     hardware = Hardware.here()
     threads = threads or hardware.cores
@@ -124,7 +128,7 @@ def compare(
     try:
         workers = Workers(scratch / "work", hardware, threads)
         arguments = {
-            "data": str(Path(data).absolute()),
+            "data": data,
             "task": task,
             "options": options,
             "batch": batch,
@@ -134,12 +138,13 @@ def compare(
             _side(name, Path(scratch / str(i)), workers, weights, key, unsigned, arguments)
             for i, name in enumerate((str(first), str(second)))
         ]
+        if "metric" not in options:  # one figure for both: the one that a bundle was certified by
+            options |= next(({"metric": s.answer["metric"]} for s in sides if "metric" in s.answer), {})
         evidence = [_evidence(side, workers, batch, options) for side in sides]
         if promise.stated == "auto":
-            tightest = look_ahead(len(evidence[0]), 0.0, evidence[0].kind).tightest
-            promise = settle_promise(promise, None, tightest)
+            promise = settle_promise(promise, None, _tightest(evidence[0]))
         elif len(evidence[0].scores):
-            promise = settle_promise(promise, float(evidence[0].scores.mean()))
+            promise = settle_promise(promise, evidence[0].metric())
         claim = judge(evidence[0], evidence[1], promise)
         speed, a_a, warnings = _speed(sides, workers, rounds, calls, options) if rounds else ((), (), ())
         warnings = (*(f"{s.name} {s.note}" for s in sides if s.note), *warnings)
@@ -159,6 +164,7 @@ def _side(
 ) -> _Side:
     folder.mkdir()
     transform: Path | None = None
+    answer: dict[str, Any] = {}
     given, note = dict(arguments), ""
     if (Path(name) / "manifest.json").is_file():
         (folder / "bundle").mkdir()
@@ -166,6 +172,8 @@ def _side(
         model, transform = unpacked.model, unpacked.preprocessing
         engine, note = engine_for(unpacked.manifest.candidate.engine, workers.hardware)
         given["task"] = given["task"] or unpacked.manifest.task
+        # what a model says of its boxes stays with a bundle in its answer, as it carries no hints
+        answer = {k: v for k, v in unpacked.manifest.answer.items() if k in ("detection", "metric")}
     else:
         model = open_reference(name, str(weights) if weights else None, folder / "model", workers)
         engine = "eager" if model.form == "torch" else "onnxruntime"
@@ -177,18 +185,26 @@ def _side(
     if model.form == "torch" and not model.signature.outputs:
         model = decode(Model, workers.job(jobs.complete_model, OPEN_SECONDS, model=model, feeds=feeds[0]).value)
     workloads = decode(tuple[Workload, ...], facts["workloads"])
-    return _Side(name, model, engine, folder / "data", workloads, feeds, facts["task"], note)
+    return _Side(name, model, engine, folder / "data", workloads, feeds, facts["task"], note, answer)
 
 
 def _open(side: _Side, workers: Workers, options: Mapping[str, Any], workload: int = 0) -> Remote:
     feeds = (side.feeds[workload],)
+    options = {**side.answer, **options}
     return workers.session(side.model, side.engine, side.workloads[workload], feeds, OPEN_SECONDS, side.task, options)
 
 
 def _evidence(side: _Side, workers: Workers, batch: int, options: Mapping[str, Any]) -> Evidence:
     with _open(side, workers, options) as remote:
         reply = remote.call("evaluate", seconds=3600.0, split=side.folder / "all", start=0, stop=10**9, batch=batch)
-    return Evidence(reply.value["kind"], reply.arrays["scores"], reply.arrays["answers"])
+    return Evidence.of_arrays(reply.value["kind"], reply.arrays)
+
+
+def _tightest(evidence: Evidence) -> float:
+    """The smallest margin that so many samples can show."""
+    if evidence.kind == "matches":
+        return look_ahead_matches(evidence, len(evidence)).tightest
+    return look_ahead(len(evidence), 0.0, evidence.kind).tightest
 
 
 def _speed(

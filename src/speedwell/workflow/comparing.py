@@ -33,8 +33,11 @@ def comparison_for(promise: Promise) -> Compare:
 
 def judged(original: Evidence, candidate: Evidence, n: int, promise: Promise) -> AccuracyClaim | None:
     """The claim on the first ``n`` samples; None where there are too few to say anything."""
-    first = np.arange(n)
+
+    def part(evidence: Evidence) -> Evidence:
+        return evidence if n >= len(evidence) else evidence.take(np.arange(n))
+
     try:
-        return judge(original.take(first), candidate.take(first), promise)
+        return judge(part(original), part(candidate), promise)
     except EmptySplitError:
         return None

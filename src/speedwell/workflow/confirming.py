@@ -112,7 +112,7 @@ def confirm(search: Search, ledger: Ledger, progress: Progress) -> Confirmed:
         if chosen:
             facts = {"workloads": p.workloads, "order": "fixed sequence, safest first", "rounds": p.settings.rounds}
             names = [o.candidate for o in chosen]
-            ledger.declare(names, p.promise, TEST[p.promise.kind], p.confirmation, facts)
+            ledger.declare(names, p.promise, _test(search), p.confirmation, facts)
             ordinal, alpha = ledger.open_confirmation()
             if ordinal > 1:
                 progress.warning(f"The confirmation split is opened for time {ordinal}: alpha is {alpha:g} now.")
@@ -126,6 +126,14 @@ def confirm(search: Search, ledger: Ledger, progress: Progress) -> Confirmed:
     if chosen:
         ledger.close_confirmation({c.candidate.key: c.accuracy.verdict.value for c in confirmations})
     return Confirmed(confirmations, a_a, evidence, float32.candidate, timings, tuple(warnings))
+
+
+def _test(search: Search) -> str:
+    """The test that will be made, for the ledger."""
+    evidence, kind = search.original.evidence, search.prepared.promise.kind
+    if kind == "accuracy" and evidence is not None and evidence.kind == "matches":
+        return "paired bootstrap of average precision over images"
+    return TEST[kind]
 
 
 def _accuracy(
@@ -189,7 +197,7 @@ def _answers(search: Search, p: Prepared, outcome: Outcome) -> Evidence:
         reply = remote.call(
             "evaluate", seconds=seconds, split=p.folder / "confirmation", start=0, stop=p.confirmation, batch=batch
         )
-    return Evidence(reply.value["kind"], reply.arrays["scores"], reply.arrays["answers"])
+    return Evidence.of_arrays(reply.value["kind"], reply.arrays)
 
 
 def _float32(search: Search, by_key: Mapping[str, Outcome]) -> Outcome:
@@ -275,13 +283,13 @@ def _confirmation(outcome: Outcome, accuracy: AccuracyClaim, speed: tuple[SpeedC
 
 
 def _loss(outcome: Outcome, original: Outcome) -> float:
-    """Share of the selection split on which the candidate is worse off: the order of safety."""
+    """By how much the candidate is worse on the selection split: the order of safety."""
     if outcome.evidence is None or original.evidence is None:
         return 0.0
     n = min(len(outcome.evidence), len(original.evidence))
     mine, theirs = outcome.evidence, original.evidence
     if len(mine.scores):
-        return float((theirs.scores[:n] - mine.scores[:n]).mean())
+        return theirs.metric(np.arange(n)) - mine.metric(np.arange(n))
     return float((theirs.answers[:n] != mine.answers[:n]).mean())
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..core.errors import RunError
 from ..core.evidence import Evidence
-from ..core.record import decode
 from ..inputs import EncodedSplit, TextTransform
 from ..report import ShownSample
-from .confirming import scores_path
+from .differing_boxes import shown_boxes
+from .kept_answers import kept_answers, prepared_of
 from .prepared import Prepared
 from .run_folder import RunFolder
 
@@ -40,20 +40,13 @@ class Differing:
 
 def differing_of(folder: RunFolder) -> Differing:
     """Read a finished run. Raises ``RunError`` where nothing was confirmed, or answers cannot be compared."""
-    path = scores_path(folder.path)
-    if not path.is_file():
+    prepared = prepared_of(folder)
+    original, winner = kept_answers(folder, prepared)
+    if original.kind == "matches":
         raise RunError(
-            f"{folder.path} confirmed nothing yet", f"speedwell accelerate --resume {folder.path} --confirm-now"
+            "average precision takes the boxes of every picture, not only of those on which the two differ",
+            "Label pictures in COCO or VOC form and start a new run with them as --confirmation.",
         )
-    prepared = decode(Prepared, folder.require("run.json")["prepared"])
-    with np.load(path, allow_pickle=False) as arrays:
-        if "winner_answers" not in arrays:
-            raise RunError(
-                f"{folder.path} has no winner to compare with", "Only a run with a finalist has differences."
-            )
-        kind: Any = "binary" if prepared.data.task != "custom" else "score"
-        original = Evidence(kind, arrays["original_scores"], arrays["original_answers"])
-        winner = Evidence(kind, arrays["winner_scores"], arrays["winner_answers"])
     if not len(original.answers):
         raise RunError("the task's outputs are no classes, so answers cannot be compared one by one")
     split = EncodedSplit.open(prepared.folder / "confirmation")
@@ -61,8 +54,13 @@ def differing_of(folder: RunFolder) -> Differing:
 
 
 def shown_samples(folder: RunFolder) -> list[ShownSample]:
-    """At most ``MOST_SHOWN`` of them with both answers, as a person sees them. They are the user's data."""
+    """At most ``MOST_SHOWN`` of them with both answers, as a person sees them; of object detection the pictures on
+    which the two differ most. They are the user's data.
+    """
     try:
+        prepared = prepared_of(folder)
+        if prepared.data.task == "object-detection":
+            return shown_boxes(folder, prepared)
         found = differing_of(folder)
     except RunError:
         return []

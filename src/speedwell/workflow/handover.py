@@ -20,9 +20,11 @@ from ..core.model import Model
 from ..core.outcome import Outcome, Timing
 from ..core.record import dumps, encode
 from ..core.result import Confirmation, Refusal, Result
+from ..inputs import Transform
 from ..report import verdict_sentence, write_html
 from ..search import front, refusals
 from .confirming import Confirmed, scores_path
+from .kept_answers import answer_arrays
 from .preparation import OPEN_SECONDS
 from .prepared import Prepared, bundleable
 from .run_folder import RunFolder
@@ -127,10 +129,22 @@ def write_in_worker(
         preprocessing=transform if transform.is_dir() else None,
         evidence=BundleEvidence(record, scores, _probe(model, outcome, prepared)),
         speedwell=__version__,
-        answer={k: v for k, v in prepared.settings.options.items() if k in ("threshold", "output")},
+        answer=_answer(prepared, model),
         beside=_carried(outcome.candidate.engine) if confirmation is not None else None,
     )
     return str(write_bundle(out, contents, own_key()))
+
+
+def _answer(prepared: Prepared, model: Model) -> dict[str, Any]:
+    """How outputs become an answer, as far as the task's defaults do not say it."""
+    options = prepared.settings.options
+    if prepared.data.task != "object-detection":
+        return {k: v for k, v in options.items() if k in ("threshold", "output")}
+    from ..tasks import build_detection
+
+    size = getattr(Transform.open(prepared.folder / "transform"), "size", None)
+    task = build_detection(options, model, size)
+    return {"detection": dict(task.detection), "metric": task.metric_name}
 
 
 def _carried(engine: str) -> Callable[[Path], object] | None:
@@ -170,14 +184,13 @@ def _probe(model: Model, outcome: Outcome, prepared: Prepared) -> Probe:
 def write_scores(run: RunFolder, confirmed: Confirmed, original: Candidate) -> None:
     """Keep the confirmation's answers in the run, for ``label`` and the report."""
     best = confirmed.best
-    arrays: dict[str, np.ndarray] = {}
+    kept: dict[str, Evidence] = {}
     shown = best.candidate if best else next((c.candidate for c in confirmed.confirmations), None)
     for name, key in (("original", original.key), ("winner", shown.key if shown else "")):
         if key in confirmed.evidence:
-            arrays[f"{name}_scores"] = confirmed.evidence[key].scores
-            arrays[f"{name}_answers"] = confirmed.evidence[key].answers
-    if arrays:
-        np.savez(scores_path(run.path), **arrays)  # type: ignore[arg-type]
+            kept[name] = confirmed.evidence[key]
+    if kept:
+        np.savez(scores_path(run.path), **answer_arrays(kept))  # type: ignore[arg-type]
 
 
 def write_result(
@@ -233,8 +246,9 @@ def _safety(search: Search, best: Candidate | None) -> dict[str, Any]:
 
 
 def write_trials(run: RunFolder, outcomes: tuple[Outcome, ...]) -> None:
-    """``trials.json`` from the store."""
-    run.write_text("trials.json", json.dumps({"schema": 1, "trials": [encode(o) for o in outcomes]}))
+    """``trials.json`` from the store; what was found in each image stays there, the scores are enough to read."""
+    small = [replace(o, evidence=o.evidence.without_matches()) if o.evidence is not None else o for o in outcomes]
+    run.write_text("trials.json", json.dumps({"schema": 1, "trials": [encode(o) for o in small]}))
 
 
 def write_profiles(run: RunFolder, search: Search, best: Candidate | None) -> None:

@@ -27,7 +27,7 @@ def header_of(prepared: Prepared, hardware: Hardware, engines: tuple[str, ...]) 
         facts["Promise"] = [promise_words(p.promise), workloads]
         return facts
     c = p.data.counts
-    unit = {"image": "images", "text": "texts"}.get(p.data.kind, "samples")
+    unit = "images" if p.data.pictures else {"text": "texts"}.get(p.data.kind, "samples")
     labels = f"{len(p.data.classes)} classes" if p.data.classes else ("labelled" if p.data.labelled else "no labels")
     facts["Data"] = (
         f"{sum(c.values()):,} {unit}, {labels}: calibration {c['calibration']:,}, selection {c['selection']:,}; "
@@ -38,6 +38,8 @@ def header_of(prepared: Prepared, hardware: Hardware, engines: tuple[str, ...]) 
 
 
 def _promise(p: Prepared) -> str:
+    if p.promise.margin > 0 and p.data.metric.startswith("AP"):
+        return f"{promise_words(p.promise)}, in average precision ({p.data.metric})"
     if p.promise.margin > 0:
         kind = "agreement" if p.promise.kind == "agreement" else "binary"
         shows = look_ahead(max(p.confirmation, 10), p.promise.margin, kind)  # type: ignore[arg-type]

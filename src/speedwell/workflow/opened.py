@@ -15,7 +15,10 @@ from ..bundle import Manifest
 from ..core.errors import InputMismatchError, UsageError
 from ..core.protocols import Session
 from ..inputs import Transform
+from ..inputs.decode import picture_size
 from ..tasks import class_scores
+from ..tasks.boxes import reader_of
+from .found import Found
 
 __all__ = ["Answer", "Fast"]
 
@@ -41,8 +44,8 @@ class Answer:
 class Fast:
     """A callable; close it, or use it in a ``with`` block. Safe to call from several threads (calls take turns).
 
-    ``fast("a text")``, ``fast(image)``, ``fast(path)`` give an ``Answer`` (a custom task: the outputs by name); a list
-    of them gives a list;
+    ``fast("a text")``, ``fast(image)``, ``fast(path)`` give an ``Answer`` (a detector: ``Found``; a custom task: the
+    outputs by name); a list of them gives a list;
     ``fast({"input": array, ...})`` or ``fast(array)`` of ready tensors gives outputs by name.
     """
 
@@ -59,7 +62,7 @@ class Fast:
     @property
     def reads(self) -> str:
         """What raw samples are: "images", "texts", "arrays", or "tensors" where no preprocessing is stored."""
-        kinds = {"image": "images", "text": "texts", "arrays": "arrays"}
+        kinds = {"image": "images", "letterbox": "images", "text": "texts", "arrays": "arrays"}
         return kinds.get(self._transform.kind, "tensors") if self._transform is not None else "tensors"
 
     @property
@@ -116,7 +119,23 @@ class Fast:
             # a session may be made for this very batch: the last one is filled up
             filled = [part[i % len(part)] for i in range(self._batch)]
             outputs = self.run(self._transform.finish(filled))
-            answers += self._told(outputs, len(part))
+            if self.manifest.task == "object-detection":
+                answers += self._found(outputs, samples[start : start + self._batch], self._transform)
+            else:
+                answers += self._told(outputs, len(part))
+        return answers
+
+    def _found(self, outputs: Mapping[str, np.ndarray], samples: Sequence[Any], transform: Transform) -> list[Found]:
+        """Boxes of each of ``samples`` in its own pixels."""
+        reader = reader_of(self.manifest.answer.get("detection") or {})
+        answers = []
+        for sample, detections in zip(samples, reader.read(outputs, self._batch), strict=False):
+            size = _size_of(sample, transform)
+            one = detections.clipped(transform.window(size))
+            # what lies wholly on the border is no find
+            inside = (one.boxes[:, 2:] > one.boxes[:, :2]).all(axis=1)
+            one = one.take(inside & (one.scores >= reader.confidence))
+            answers.append(Found.of(one, transform.restore(one.boxes, size), self.classes))
         return answers
 
     def _told(self, outputs: Mapping[str, np.ndarray], count: int) -> list[Any]:
@@ -142,3 +161,13 @@ class Fast:
     @staticmethod
     def _raw(sample: Any) -> Any:
         return sample.read_bytes() if isinstance(sample, Path) else sample
+
+
+def _size_of(sample: Any, transform: Transform) -> tuple[int, int]:
+    """Height and width of a picture. One that is prepared already is as large as the network's input."""
+    if hasattr(sample, "detach"):
+        sample = np.asarray(sample.detach().cpu())
+    if isinstance(sample, np.ndarray) and sample.dtype.kind == "f":
+        size: tuple[int, int] = transform.size  # type: ignore[attr-defined]
+        return size
+    return picture_size(sample)

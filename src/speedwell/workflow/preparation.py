@@ -16,6 +16,7 @@ from ..core.workload import Workload
 from ..measure import parse_promise
 from . import jobs
 from .data_job import generate_feeds, prepare_data
+from .data_place import found
 from .prepared import DataFacts, Prepared
 from .run_folder import RunFolder
 from .settings import Settings
@@ -101,11 +102,7 @@ def sets_of(settings: Settings) -> dict[str, str]:
         "selection": settings.selection,
         "confirmation": settings.confirmation,
     }
-    sets = {name: path for name, path in named.items() if path}
-    for name, path in sets.items():
-        if not Path(path).exists():
-            raise DataNotFoundError(f"there is nothing at {path}", f"Check the path after --{name}.")
-    return {name: str(Path(path).absolute()) for name, path in sets.items()}
+    return {name: found(path, name) for name, path in named.items() if path}
 
 
 def promise_for(settings: Settings, data: DataFacts) -> Promise:

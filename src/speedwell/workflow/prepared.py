@@ -37,6 +37,11 @@ class DataFacts:
     metric: str = "accuracy"
 
     @property
+    def pictures(self) -> bool:
+        """True where the samples are images."""
+        return self.kind in ("image", "letterbox")
+
+    @property
     def none(self) -> bool:
         """True where no data was given: lossless engines only."""
         return not self.counts

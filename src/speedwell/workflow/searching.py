@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from ..core.candidate import Candidate
 from ..core.errors import JobError, SpeedwellError
 from ..core.outcome import Outcome
 from ..core.record import decode, encode
 from ..core.verdict import Interval, Promise
-from ..measure import look_ahead, settle_promise
+from ..measure import Preflight, look_ahead, look_ahead_matches, settle_promise
 from ..report import NullProgress, Progress, TrialRow, candidate_label
 from ..search import Budget, Estimates, Judgement, Space, Store, judge_all, plan, propose, seconds_per_run
 from .comparing import comparison_for
@@ -199,7 +202,8 @@ class Search:
         difference = None
         if outcome.evidence is not None and original.evidence is not None and len(outcome.evidence.scores):
             n = min(len(outcome.evidence), len(original.evidence))
-            difference = float(outcome.evidence.scores[:n].mean() - original.evidence.scores[:n].mean())
+            first = np.arange(n)
+            difference = outcome.evidence.metric(first) - original.evidence.metric(first)
         speed = comparison_for(self.prepared.promise)(outcome, original).speed if outcome.timings else ()
         interval: Interval | None = speed[0].ratio if speed else None
         self.progress.finished(
@@ -254,6 +258,8 @@ class Search:
         promise, sentence = p.promise, ""
         if promise.kind != "equal":
             promise, sentence = settled(promise, original, p.confirmation)
+        if original.evidence is not None and original.evidence.kind == "matches":
+            self.progress.note(sentence)  # the header could not say it: it takes the original's own answers
         self.prepared = replace(p, promise=promise, original_score=original.metric, preflight=sentence)
         self.bench.prepared = self.prepared
         self.run.update(prepared=encode(self.prepared))
@@ -261,12 +267,19 @@ class Search:
 
 def settled(promise: Promise, original: Outcome, n: int) -> tuple[Promise, str]:
     """A relative margin from the original's score, "auto" from what ``n`` samples can show; and the sentence."""
-    kind = "agreement" if promise.kind == "agreement" else (original.evidence.kind if original.evidence else "binary")
+    evidence = original.evidence
+
+    def ahead(margin: float) -> Preflight:
+        if promise.kind != "agreement" and evidence is not None and evidence.kind == "matches":
+            return look_ahead_matches(evidence, n, margin, promise.alpha)
+        kind: Any = "agreement" if promise.kind == "agreement" else evidence.kind if evidence else "binary"
+        return look_ahead(n, margin, kind, alpha=promise.alpha)
+
     if promise.stated == "auto":
-        promise = settle_promise(promise, original.metric, look_ahead(n, 0.0, kind).tightest)
+        promise = settle_promise(promise, original.metric, ahead(0.0).tightest)
     else:
         promise = settle_promise(promise, original.metric)
-    return promise, look_ahead(n, promise.margin, kind, alpha=promise.alpha).sentence
+    return promise, ahead(promise.margin).sentence
 
 
 def _channels(words: str) -> str:

@@ -49,7 +49,7 @@ def open_session(
         raise EngineError(f"{engine} {why}")
     scratch.mkdir(parents=True, exist_ok=True)
     session = kept(chosen).compile(model, workload, scratch)
-    return SessionService(session, workload, feeds, task, dict(options or {}))
+    return SessionService(session, workload, feeds, task, dict(options or {}), model)
 
 
 def kept(engine: Engine) -> Engine:
@@ -61,7 +61,13 @@ class SessionService:
     """Holds one session. Times are seconds inside this process, around ``session.run`` only."""
 
     def __init__(
-        self, session: Any, workload: Workload, feeds: tuple[Path, ...], task: str, options: Mapping[str, Any]
+        self,
+        session: Any,
+        workload: Workload,
+        feeds: tuple[Path, ...],
+        task: str,
+        options: Mapping[str, Any],
+        model: Model | None = None,
     ) -> None:
         self.session = session
         self.workload = workload
@@ -69,6 +75,7 @@ class SessionService:
         self.inputs = self.feeds[0]
         self.task_name = task
         self.options = options
+        self.model = model
         self._splits: dict[str, EncodedSplit] = {}
         self._task: Any = None
 
@@ -91,10 +98,10 @@ class SessionService:
     def evaluate(self, split: Path, start: int, stop: int, batch: int) -> Reply:
         """Evidence of samples ``start`` to ``stop`` of an encoded split, ``batch`` at a time.
 
-        Answers {"kind", "seconds", "n"} and arrays "scores" and "answers".
+        Answers {"kind", "seconds", "n"} and the arrays of the evidence.
         """
         data = self._split(split)
-        task = self._the_task()
+        task = self._the_task(data)
         parts, stop = [], min(stop, len(data))
         began = time.perf_counter()
         for first in range(start, stop, batch):
@@ -102,19 +109,23 @@ class SessionService:
             # the last batch is filled up: a session may be made for this very size
             full = np.resize(index, batch)
             outputs = {k: v[: len(index)] for k, v in self.session.run(data.batch(full)).items()}
-            parts.append(task.evidence(outputs, data.targets[index]))
+            parts.append(task.evidence(outputs, data.truth(index)))
         if not parts:
             parts = [Evidence("binary", np.zeros(0), np.zeros(0, np.int64))]
         whole = Evidence.join(parts)
         facts = {"kind": whole.kind, "seconds": time.perf_counter() - began, "n": stop - start}
-        return Reply(facts, {"scores": whole.scores, "answers": whole.answers})
+        return Reply(facts, whole.arrays())
 
     def doubts(self, split: Path, n: int, batch: int) -> list[str]:
         """What looks wrong with this model's own answers on the first ``n`` samples, in words."""
-        task, data = self._the_task(), self._split(split)
+        data = self._split(split)
+        task, n = self._the_task(data), min(n, len(data))
         if not hasattr(task, "doubts"):
             return []
-        parts, n = [], min(n, len(data))
+        if hasattr(task, "evidence_doubts"):
+            reply = self.evaluate(split, 0, n, batch)
+            return list(task.evidence_doubts(Evidence.of_arrays(reply.value["kind"], reply.arrays)))
+        parts = []
         for first in range(0, n, batch):
             index = np.arange(first, min(first + batch, n))
             outputs = self.session.run(data.batch(np.resize(index, batch)))
@@ -138,11 +149,11 @@ class SessionService:
             self._splits[str(folder)] = EncodedSplit.open(folder)
         return self._splits[str(folder)]
 
-    def _the_task(self) -> Any:
+    def _the_task(self, data: EncodedSplit) -> Any:
         if self._task is None:
             from ..tasks import build
 
-            self._task = build(self.task_name, self.options)
+            self._task = build(self.task_name, self.options, self.model, getattr(data.transform, "size", None))
         return self._task
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..core.errors import UsageError
 from ..core.hardware import Hardware
+from .data_place import absolute
 
 __all__ = ["DEFAULT_BUDGET", "Settings"]
 
@@ -69,5 +69,5 @@ class Settings:
             raise UsageError(f"{names} without --data", "Name the data that the search may see with --data.")
         # a resumed run may be started from another folder
         places = ("data", *given, "weights", "out")
-        kept = {n: str(Path(v).absolute()) for n in places if (v := getattr(self, n)) and v != "live"}
+        kept = {n: absolute(v) for n in places if (v := getattr(self, n)) and v != "live"}
         return Settings(**{**self.__dict__, **kept, "threads": self.threads or hardware.cores})

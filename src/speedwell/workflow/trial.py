@@ -218,7 +218,7 @@ class Bench:
 
     def _answers(self, remote: Remote, start: int, stop: int, batch: int) -> Evidence:
         reply = remote.call("evaluate", split=self.prepared.folder / "selection", start=start, stop=stop, batch=batch)
-        return Evidence(reply.value["kind"], reply.arrays["scores"], reply.arrays["answers"])
+        return Evidence.of_arrays(reply.value["kind"], reply.arrays).without_boxes()
 
     def answer_batch(self, lossless: bool) -> int:
         """Samples a call while answering: as the user will call it, because a dynamic scale depends on the batch; where
@@ -226,18 +226,16 @@ class Bench:
         """
         p = self.prepared
         free = all(spec.shape and isinstance(spec.shape[0], str) for spec in p.model.signature.inputs)
-        return (
-            max(p.settings.batch, LOSSLESS_BATCH) if lossless and p.data.kind == "image" and free else p.settings.batch
-        )
+        return max(p.settings.batch, LOSSLESS_BATCH) if lossless and p.data.pictures and free else p.settings.batch
 
 
 def _with(outcome: Outcome, evidence: Evidence, original: Outcome | None) -> Outcome:
     """Evidence that covers a part of the split gives a metric relative to the original on that part: metrics of
     different parts could not be compared.
     """
-    metric = float(evidence.scores.mean()) if len(evidence.scores) else None
+    metric = evidence.metric() if len(evidence.scores) else None
     if metric is not None and original is not None and original.evidence is not None and original.metric is not None:
-        metric += original.metric - float(original.evidence.scores[: len(evidence)].mean())
+        metric += original.metric - original.evidence.metric(np.arange(len(evidence)))
     return replace(outcome, evidence=evidence, metric=metric)
 
 

@@ -8,8 +8,9 @@ import pytest
 ROOT = Path(__file__).parent.parent / "src" / "speedwell"
 LEVELS = {
     "core": 0,
+    "networks": 0.5,  # over core, under everything that opens or trains a network
     "inputs": 1, "sources": 1, "measure": 1, "bundle": 1, "search": 1, "report": 1, "native": 1,
-    "tasks": 2, "engines": 2, "passes": 2,
+    "tasks": 2, "engines": 2, "passes": 2, "training": 2,
     "workflow": 4,
     "cli": 5, "testing": 5,
 }  # fmt: skip

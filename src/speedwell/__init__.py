@@ -14,10 +14,22 @@ if TYPE_CHECKING:
     from .workflow.doctor import doctor
     from .workflow.label import label
     from .workflow.open import open
+    from .workflow.train import train
     from .workflow.verify import verify
 
 __version__ = "0.1.0"
-__all__ = ["SpeedwellError", "__version__", "accelerate", "compare", "demo", "doctor", "label", "open", "verify"]
+__all__ = [
+    "SpeedwellError",
+    "__version__",
+    "accelerate",
+    "compare",
+    "demo",
+    "doctor",
+    "label",
+    "open",
+    "train",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -38,6 +50,8 @@ def __getattr__(name: str) -> Any:
         from .workflow.label import label as verb
     elif name == "open":
         from .workflow.open import open as verb
+    elif name == "train":
+        from .workflow.train import train as verb
     elif name == "verify":
         from .workflow.verify import verify as verb
     else:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from speedwell.core.errors import OutputError
 from speedwell.core.atomic import write_atomic
+from speedwell.core.errors import OutputError
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

@@ -12,9 +12,9 @@ from speedwell.sources import REGISTRY, load_model
 
 
 def test_the_built_in_sources_are_there_in_order():
-    assert REGISTRY.names()[:4] == ("onnx", "hf", "timm", "factory")
+    assert REGISTRY.names()[:5] == ("onnx", "trained", "hf", "timm", "factory")
     assert all(isinstance(source, Source) for source in REGISTRY)
-    assert [source.name for source in REGISTRY][:4] == ["onnx", "hf", "timm", "factory"]
+    assert [source.name for source in REGISTRY][:5] == ["onnx", "trained", "hf", "timm", "factory"]
 
 
 def test_a_reference_finds_its_source(small_onnx, write_code, tmp_path, monkeypatch):

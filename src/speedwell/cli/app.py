@@ -9,7 +9,7 @@ import sys
 import typer
 
 from ..core.errors import SpeedwellError
-from . import accelerate, compare, demo, doctor, explain, label, report, run, verify
+from . import accelerate, compare, demo, doctor, explain, label, report, run, train, verify
 
 __all__ = ["app", "main"]
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("accelerate")(accelerate.command)
+app.command("train")(train.command)
 app.command("compare")(compare.command)
 app.command("run")(run.command)
 app.command("open", hidden=True)(run.command)

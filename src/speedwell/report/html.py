@@ -19,7 +19,7 @@ from .samples import ShownSample
 from .view import page_view
 from .words import count, duration, memory, milliseconds, percent, plural, ratio, seconds, signed_points, size
 
-__all__ = ["render_html", "write_html"]
+__all__ = ["page_environment", "page_style", "render_html", "write_html"]
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """The template engine with the words that pages use."""
     # only what writes a page needs the template engine: the room must stay cheap to import
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -55,12 +56,18 @@ def _asset(name: str) -> tuple[Markup, str]:
     return Markup(text), f"'sha256-{digest}'"
 
 
+def page_style() -> tuple[Markup, Markup]:
+    """(the style sheet, the content security policy) of a page without scripts."""
+    style, style_hash = _asset("page.css")
+    return style, Markup(f"default-src 'none'; img-src data:; style-src {style_hash}; base-uri 'none'")
+
+
 def render_html(run: Run, samples: Sequence[ShownSample] | None = None) -> str:
     """The page as text. Its policy forbids every network request, and any script or style but its own."""
     style, style_hash = _asset("page.css")
     script, script_hash = _asset("page.js")
     policy = f"default-src 'none'; img-src data:; style-src {style_hash}; script-src {script_hash}; base-uri 'none'"
-    template = _environment().get_template("page.html.j2")
+    template = page_environment().get_template("page.html.j2")
     return template.render(page_view(run, samples), style=style, script=script, policy=Markup(policy))
 
 

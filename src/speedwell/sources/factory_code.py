@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from ..core.errors import ModelError, ModelNotFoundError, UnsupportedModelError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["REFERENCE", "call_factory", "find_factory", "split_reference"]
+__all__ = ["REFERENCE", "call_factory", "find_factory", "split_reference", "takes"]
 
 REFERENCE = re.compile(r"(?P<where>.+\.py|[A-Za-z_][\w.]*):(?P<name>[A-Za-z_][\w.]*)")
 WAY = "A factory is a function without arguments that returns the network:   def build(): return Net()"
@@ -70,8 +70,12 @@ def find_factory(reference: str, search_path: Sequence[str]) -> tuple[Any, Modul
     return found, module
 
 
-def call_factory(reference: str, search_path: Sequence[str]) -> tuple[torch.nn.Module, Any, ModuleType]:
+def call_factory(
+    reference: str, search_path: Sequence[str], arguments: Mapping[str, Any] | None = None
+) -> tuple[torch.nn.Module, Any, ModuleType]:
     """(the network, the callable, its Python module). A module-level ``nn.Module`` is taken as it is.
+
+    ``arguments``: what the callable is called with, by name.
 
     Raises ``UnsupportedModelError`` where the callable wants arguments or returns no ``nn.Module``, ``ModelError``
     with the code's own message where it raises.
@@ -82,7 +86,8 @@ def call_factory(reference: str, search_path: Sequence[str]) -> tuple[torch.nn.M
         return found, found, module
     if not callable(found):
         raise UnsupportedModelError(f"{reference} is a {type(found).__name__}, not something to call", WAY)
-    wanted = _wanted(found)
+    given = dict(arguments or {})
+    wanted = [name for name in _wanted(found) if name not in given]
     if wanted:
         raise UnsupportedModelError(
             f"{reference} wants arguments: {', '.join(wanted)}",
@@ -90,7 +95,7 @@ def call_factory(reference: str, search_path: Sequence[str]) -> tuple[torch.nn.M
             f"{reference.partition(':')[2]}({', '.join(f'{w}=...' for w in wanted)})",
         )
     try:
-        network = found()
+        network = found(**given)
     except (Exception, SystemExit) as error:
         raise ModelError(f"{reference} (your code) failed: {_told(error)}", "Run it alone to see it fail.") from error
     if not isinstance(network, nn.Module):
@@ -150,12 +155,22 @@ def _file_of(name: str, search_path: Sequence[str]) -> Path | None:
     return None
 
 
+def takes(reference: str, search_path: Sequence[str], name: str) -> bool:
+    """True where what "module:callable" names has a parameter ``name``."""
+    found, _ = find_factory(reference, search_path)
+    return any(p.name == name for p in _parameters(found))
+
+
 def _wanted(found: Any) -> list[str]:
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in _parameters(found) if p.default is p.empty and p.kind not in kinds]
+
+
+def _parameters(found: Any) -> list[inspect.Parameter]:
     try:
-        parameters = inspect.signature(found).parameters.values()
+        return list(inspect.signature(found).parameters.values())
     except (ValueError, TypeError):  # a callable written in C says nothing of itself; calling it will tell
         return []
-    return [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
 def _told(error: BaseException) -> str:

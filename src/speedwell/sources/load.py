@@ -13,11 +13,13 @@ from .hf import HuggingFace
 from .onnx_file import OnnxFile
 from .refuse import refuse_unsafe
 from .timm import Timm
+from .trained import Trained
 
 __all__ = ["BUILTINS", "KINDS", "REGISTRY", "load_model"]
 
 BUILTINS: tuple[tuple[str, Callable[[], Source]], ...] = (
     ("onnx", OnnxFile),
+    ("trained", Trained),
     ("hf", HuggingFace),
     ("timm", Timm),
     ("factory", Factory),
@@ -28,7 +30,8 @@ KINDS = """Speedwell opens
   an ONNX file                    model.onnx
   what builds a torch module      package.module:build  or  path/to/file.py:build   (with --weights model.safetensors)
   a Hugging Face folder           hf:path/to/folder
-  a timm network                  timm:resnet50@weights.safetensors"""
+  a timm network                  timm:resnet50@weights.safetensors
+  what speedwell train left       trained/"""
 
 
 def load_model(reference: str, weights: Path | None, scratch: Path) -> Model:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..core import Model, TorchPayload, try_import
 from ..core.errors import ModelError, UnsupportedModelError
+from ..networks import build_network
 from .factory_code import call_factory
 from .hf import from_config
 from .live import open_live
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["BUILDERS", "build_module"]
 
 
-def build_module(model: Model) -> torch.nn.Module:
-    """Build, replay the edits, load the weights strict, on the CPU and without gradients.
+def build_module(model: Model, trainable: bool = False) -> torch.nn.Module:
+    """Build, replay the edits, load the weights strict, on the CPU; in evaluation mode and without gradients, or, where
+    ``trainable``, as it was built.
 
     Raises a ``ModelError``: an ONNX form, an unknown builder or edit, user code that fails, weights that do not fit.
     """
@@ -38,12 +40,18 @@ def build_module(model: Model) -> torch.nn.Module:
     for edit in payload.edits:
         raise ModelError(f"no pass replays the edit {dict(edit)!r}", "Is Speedwell older than this model?")
     load_weights(module, model.payload / WEIGHTS)
+    if trainable:
+        return module
     module.requires_grad_(False)
     return module.eval()
 
 
 def _factory(folder: Path, payload: TorchPayload) -> torch.nn.Module:  # noqa: ARG001 - one signature for all builders
-    return call_factory(payload.reference, payload.search_path)[0]
+    return call_factory(payload.reference, payload.search_path, payload.arguments)[0]
+
+
+def _network(folder: Path, payload: TorchPayload) -> torch.nn.Module:  # noqa: ARG001
+    return build_network(payload.reference, **payload.arguments)
 
 
 def _hf(folder: Path, payload: TorchPayload) -> torch.nn.Module:
@@ -65,6 +73,7 @@ def _live(folder: Path, payload: TorchPayload) -> torch.nn.Module:
 BUILDERS: dict[str, Callable[[Path, TorchPayload], torch.nn.Module]] = {
     "factory": _factory,
     "hf": _hf,
+    "network": _network,
     "timm": _timm,
     "live": _live,
 }

@@ -18,7 +18,7 @@ from .weights import read_safetensors, save_weights
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Timm", "create"]
+__all__ = ["NAME", "PREFIX", "Timm", "create", "timm_hints"]
 
 PREFIX = "timm:"
 NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
@@ -56,7 +56,7 @@ class Timm:
         apply_weights(network, path, folder)
         save_weights(network, folder / WEIGHTS)
         write_payload(folder, TorchPayload("timm", name, (), arguments))
-        origin = Origin("timm", reference, torch_versions("timm"), _hints(network))
+        origin = Origin("timm", reference, torch_versions("timm"), timm_hints(network))
         return Model.of("torch", folder, partial_signature(network), origin)
 
 
@@ -87,7 +87,8 @@ def _arguments(name: str, path: Path) -> dict[str, Any]:
     return {"num_classes": int(found.shape[0])}
 
 
-def _hints(network: torch.nn.Module) -> dict[str, Any]:
+def timm_hints(network: torch.nn.Module) -> dict[str, Any]:
+    """What timm's own settings say of preprocessing and labels."""
     settings = getattr(network, "pretrained_cfg", {})
     channels, height, width = settings.get("input_size", (3, 224, 224))
     crop = float(settings.get("crop_pct") or 0.875)

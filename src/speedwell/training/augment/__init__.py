@@ -1,0 +1,1 @@
+"""What is done to training samples only: pictures, and pictures with objects."""

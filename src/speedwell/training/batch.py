@@ -1,0 +1,129 @@
+"""``Batch``: what one training step computes on, and the makers that turn positions in a data set into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from ..inputs import EncodedSplit, ImageTransform
+from .augment.images import augmented
+from .recipe import Augment
+
+__all__ = ["ArrayBatches", "Batch", "BatchMaker", "ImageBatches", "Touched", "batch_maker"]
+
+AROUND = 64 << 10
+MAPPED_MOST = 256 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """``inputs``: tensors by the network's input names, first axis = batch. ``targets``: what the loss takes (int64
+    [N] classes, or a record of its own). ``samples``: int64 [N], positions in the data set.
+    """
+
+    inputs: Mapping[str, torch.Tensor]
+    targets: Any
+    samples: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def part(self, start: int, stop: int) -> Batch:
+        """Samples ``start`` to ``stop`` of it."""
+        whole = self.targets[start:stop]
+        return Batch({n: v[start:stop] for n, v in self.inputs.items()}, whole, self.samples[start:stop])
+
+
+class BatchMaker(Protocol):
+    """Makes a batch of ``index``; ``rng`` is None for samples as they are. Called from a thread of its own."""
+
+    def __call__(self, index: np.ndarray, rng: np.random.Generator | None) -> Batch: ...
+
+
+class Touched:
+    """Counts what a maker has read of its split, and lets mapped memory go before it adds up: the system maps up to
+    ``AROUND`` bytes for each sample that is met, and a process that went through a large set would seem to hold it.
+    """
+
+    def __init__(self, split: EncodedSplit) -> None:
+        self._split, self._bytes = split, 0
+
+    def add(self, samples: int, size: int) -> None:
+        """``samples`` of together ``size`` bytes were copied out."""
+        self._bytes += size + samples * AROUND
+        if self._bytes > MAPPED_MOST:
+            self._split.release()
+            self._bytes = 0
+
+
+class ArrayBatches:
+    """Any encoded split, through its own transform. ``drop_tokens``: share of a text's tokens hidden from attention."""
+
+    def __init__(self, split: EncodedSplit, augment: Augment) -> None:
+        self.split = split
+        self._touched = Touched(split)
+        self._drop = augment.drop_tokens
+        self._mask = getattr(split.transform, "roles", {}).get("attention_mask", "")
+
+    def __call__(self, index: np.ndarray, rng: np.random.Generator | None) -> Batch:
+        arrays = self.split.batch(index)
+        self._touched.add(len(index), sum(a.nbytes for a in arrays.values()))
+        if rng is not None and self._drop and self._mask in arrays:
+            mask = arrays[self._mask]
+            keep = rng.random(mask.shape) >= self._drop
+            keep[:, 0] = True  # a text of which nothing is left would be no text
+            arrays[self._mask] = np.where(keep, mask, np.zeros_like(mask))
+        inputs = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
+        return Batch(inputs, torch.from_numpy(self.split.targets[index].astype(np.int64)), index)
+
+
+class ImageBatches:
+    """Images of an ``ImageTransform``: bytes are gathered from the memory-mapped split, augmented as bytes, and made
+    floats in one pass whose result already lies channels-last, as convolutions on a CPU want it.
+
+    One multiplication and one addition a value: within two units in the last place of ``transform.finish``, which
+    rounds once from float64.
+    """
+
+    def __init__(self, split: EncodedSplit, augment: Augment) -> None:
+        transform = split.transform
+        assert isinstance(transform, ImageTransform), "batch_maker chooses"
+        self.split, self.augment = split, augment
+        self._touched = Touched(split)
+        self._name, self._channels_first = transform.input, transform.layout == "nchw"
+        self._scale, self._shift = _affine(transform)
+        pixels = split.field("pixels")
+        assert pixels is not None, "batch_maker chooses"
+        self._pixels = pixels
+
+    def __call__(self, index: np.ndarray, rng: np.random.Generator | None) -> Batch:
+        pixels = self._pixels[index]
+        self._touched.add(len(index), pixels.nbytes)
+        if rng is not None:
+            pixels = augmented(pixels, self.augment, rng)
+        floats = torch.from_numpy(np.ascontiguousarray(pixels)).to(torch.float32).mul_(self._scale).add_(self._shift)
+        image = floats.permute(0, 3, 1, 2) if self._channels_first else floats
+        return Batch({self._name: image}, torch.from_numpy(self.split.targets[index].astype(np.int64)), index)
+
+
+def _affine(transform: ImageTransform) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a pixel is multiplied by and what is added, per channel: (v * scale - mean) / std."""
+    mean = torch.tensor(transform.mean or (0.0,) * transform.channels, dtype=torch.float64)
+    std = torch.tensor(transform.std or (1.0,) * transform.channels, dtype=torch.float64)
+    return (transform.scale / std).float(), (-mean / std).float()
+
+
+def batch_maker(split: EncodedSplit, augment: Augment) -> BatchMaker:
+    """The fastest maker for how the split is encoded."""
+    transform = split.transform
+    if split.has_objects:
+        from .detection_batch import DetectionBatches
+
+        return DetectionBatches(split, augment)
+    if isinstance(transform, ImageTransform) and transform.dtype == "float32" and split.field("pixels") is not None:
+        return ImageBatches(split, augment)
+    return ArrayBatches(split, augment)

@@ -1,0 +1,237 @@
+"""``Learner``: a network with what one training step does to it: forward, loss, backward, guard, update."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..core.signature import Signature
+from ..sources import call_module
+from .averaging import Average
+from .batch import Batch
+from .guard import LARGEST, Buffers, Skip, gradient_norm, implausible_samples
+from .layout import in_layout, layout_of
+from .losses.distillation import Hidden, distil
+from .optimizers import make_optimizer, set_learning_rate
+from .parallel import Ranks
+from .recipe import Recipe
+
+__all__ = ["Learner", "LossFunction", "StepResult", "seed_all"]
+
+OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory")
+
+
+class LossFunction(Protocol):
+    """Mean over the batch of outputs by name and targets."""
+
+    def __call__(self, outputs: Mapping[str, torch.Tensor], targets: Any) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """``loss``: mean over the whole batch, NaN where skipped, None where nobody is to see it (private training).
+    ``norm``: of the gradient before clipping. Seconds.
+    """
+
+    loss: float | None
+    norm: float
+    skip: Skip | None
+    forward: float
+    backward: float
+    update: float
+
+
+@dataclass
+class Learner:
+    """``network`` is trained in place. ``teacher``: for distillation. ``signature``: how it is called.
+
+    ``parts``: pieces a batch is computed in, one after the other, which is ``recipe.accumulation`` until a batch does
+    not fit in memory. ``halved`` is told in words when that happens.
+    """
+
+    network: nn.Module
+    loss: LossFunction
+    recipe: Recipe
+    signature: Signature
+    teacher: nn.Module | None = None
+    ranks: Ranks = field(default_factory=Ranks)
+    halved: Callable[[str], None] = print
+
+    def __post_init__(self) -> None:
+        self._freeze()
+        self.layout = layout_of(self.network, self.recipe.channels_last)
+        if self.layout is not None:
+            self.network.to(memory_format=self.layout)  # type: ignore[call-overload]
+        wrapped = self.ranks.wrapped(
+            self.network
+        )  # spreads the weights, where they are to be: before anyone holds them
+        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+        self.optimizer = make_optimizer(self.network, self.recipe.optimizer)
+        self.numbered = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.average = Average(self.network, self.recipe.ema) if self.recipe.ema else None
+        self.parts = self.recipe.accumulation
+        self._buffers = Buffers(self.network)
+        self._forward: Any = torch.compile(wrapped) if self.recipe.compile else wrapped
+        self._hidden: Hidden | None = None
+        choice = self.recipe.loss.distil
+        if choice is not None and self.teacher is not None:
+            self.teacher.eval().requires_grad_(False)
+            if choice.layers:
+                self._hidden = Hidden(self.network, self.teacher, choice.layers)
+
+    def begin(self, loader: Any, steps: int) -> None:
+        """Called once before the first step of a sitting. ``steps``: of the whole training."""
+
+    def facts(self) -> dict[str, Any]:
+        """What a checkpoint holds beside tensors, as plain JSON, for ``load_facts``."""
+        return {}
+
+    def load_facts(self, facts: Mapping[str, Any]) -> None: ...
+
+    def step(self, batch: Batch, whole: int, number: int, rate: float) -> StepResult:
+        """One update from this process's ``batch``, a part of ``whole`` samples over all processes; or none, where the
+        guard finds something (the same on every process). ``number``: the step, from which every random choice of the
+        network follows. ``rate``: learning rate.
+        """
+        self.network.train()
+        self._buffers.keep()
+        if (skip := self._look_at(batch, number)) is not None:
+            return StepResult(float("nan"), float("nan"), skip, 0.0, 0.0, 0.0)
+        loss, forward, backward = self._gradients(batch, whole, number)
+        began = time.perf_counter()
+        norm = gradient_norm(self.parameters)
+        # one decision for all: a rank that alone saw a fault must not be the only one to skip
+        where = self.ranks.worst(0 if _fine(loss) and _fine(norm) else 2 if not _fine(loss) else 1)
+        if where:
+            self.optimizer.zero_grad(set_to_none=True)
+            self._buffers.restore()
+            skip = Skip(number, "loss" if where == 2 else "gradient", tuple(batch.samples.tolist()))
+            return StepResult(float("nan"), float("nan"), skip, forward, backward, 0.0)
+        if self.recipe.clip and float(norm) > self.recipe.clip:
+            torch._foreach_mul_([p.grad for p in self.parameters if p.grad is not None], self.recipe.clip / norm)
+        self.ranks.average_buffers(self._buffers.live)
+        set_learning_rate(self.optimizer, rate)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update()
+        update = time.perf_counter() - began
+        return StepResult(self.ranks.summed(float(loss)), float(norm), None, forward, backward, update)
+
+    def measure(self, batch: Batch) -> torch.Tensor:
+        """The loss on ``batch`` in training mode, without an update: its graph is alive."""
+        self.network.train()
+        outputs = call_module(self.network, in_layout(batch.inputs, self.layout), self.signature)
+        return self.loss(outputs, batch.targets)
+
+    def _look_at(self, batch: Batch, number: int) -> Skip | None:
+        """Inputs and labels, before they reach the network."""
+        bad = implausible_samples(batch.inputs)
+        where, what = (1, "input") if bool(bad.any()) else (0, "")
+        if not where and not _targets_fine(batch.targets):
+            where, what = 2, "label"
+        if not (worst := self.ranks.worst(where)):
+            return None
+        named = batch.samples[bad.numpy()] if what == "input" else batch.samples
+        return Skip(number, what or ("input" if worst == 1 else "label"), tuple(named.tolist()) if what else ())
+
+    def _gradients(self, batch: Batch, whole: int, number: int) -> tuple[torch.Tensor, float, float]:
+        """(process's share of the batch's mean loss, seconds forward, seconds backward); gradients are summed over
+        parts and processes, as those of one mean over ``whole`` samples.
+        """
+        while True:
+            try:
+                return self._pass(batch, whole, number)
+            except (MemoryError, RuntimeError) as error:
+                told = str(error).lower()
+                memory = isinstance(error, MemoryError) or any(words in told for words in OUT_OF_MEMORY)
+                if self.ranks.world > 1:
+                    # the others wait inside a collective: halving alone would leave them there
+                    raise self.ranks.lost(error) from error
+                if not memory or self.parts >= len(batch):
+                    raise
+            self.optimizer.zero_grad(set_to_none=True)
+            self._buffers.restore()
+            self.parts *= 2
+            self.halved(
+                f"a batch of {len(batch)} does not fit in memory: it is computed in {self.parts} parts, "
+                "which gives the same gradient"
+            )
+
+    def _pass(self, batch: Batch, whole: int, number: int) -> tuple[torch.Tensor, float, float]:
+        forward = backward = 0.0
+        total = torch.zeros(())
+        pieces = np.array_split(np.arange(len(batch)), min(self.parts, len(batch)))
+        for place, piece in enumerate(pieces):
+            part = batch if len(pieces) == 1 else batch.part(int(piece[0]), int(piece[-1]) + 1)
+            seed_all(self.recipe.seed, number, place, self.ranks.rank)
+            began = time.perf_counter()
+            last = place == len(pieces) - 1
+            with self._precision():
+                loss = self._loss(part) * (len(part) / whole)
+            between = time.perf_counter()
+            # the mean over processes that torch.distributed takes, undone by the number of them
+            with contextlib.nullcontext() if last else self.ranks.alone(self._forward):
+                (loss * self.ranks.world).backward()  # type: ignore[no-untyped-call]
+            forward += between - began
+            backward += time.perf_counter() - between
+            total = total + loss.detach()
+        return total, forward, backward
+
+    def _loss(self, part: Batch) -> torch.Tensor:
+        inputs = in_layout(part.inputs, self.layout)
+        outputs = call_module(self._forward, inputs, self.signature)
+        loss = self.loss(outputs, part.targets)
+        choice = self.recipe.loss.distil
+        if choice is not None and self.teacher is not None:
+            with torch.no_grad():
+                wanted = call_module(self.teacher, inputs, self.signature)
+            loss = distil(choice, loss, outputs, wanted, self._hidden)
+        return loss
+
+    def _precision(self) -> contextlib.AbstractContextManager[Any]:
+        if self.recipe.precision == "bfloat16":
+            return torch.autocast("cpu", torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def _freeze(self) -> None:
+        names = [n for n, _ in self.network.named_parameters()]
+        for prefix in self.recipe.freeze:
+            if not any(n.startswith(prefix) for n in names):
+                from ..core.errors import UsageError
+
+                raise UsageError(f"freeze names {prefix!r}, and no parameter starts so", f"There are: {names[0]}, ...")
+        for name, parameter in self.network.named_parameters():
+            parameter.requires_grad_(not name.startswith(tuple(self.recipe.freeze)) if self.recipe.freeze else True)
+
+
+def _fine(value: torch.Tensor) -> bool:
+    return bool(value.abs() <= LARGEST)  # no comparison with NaN holds
+
+
+def _targets_fine(targets: Any) -> bool:
+    """Labels are whole numbers from 0 on, and numbers beside them (boxes) are plausible."""
+    from .guard import plausible
+
+    if isinstance(targets, torch.Tensor):
+        return plausible(targets) if targets.is_floating_point() else not targets.numel() or int(targets.min()) >= 0
+    return bool(targets.plausible())
+
+
+def seed_all(seed: int, *place: int) -> None:
+    """Every generator that a network may draw from (dropout, the user's own code), set for this step: so a resumed run
+    draws what the uninterrupted one would have, and no state has to be kept.
+    """
+    import random
+
+    drawn = int(np.random.SeedSequence([seed, 1, *place]).generate_state(1, np.uint64)[0])
+    torch.default_generator.manual_seed(drawn % (1 << 63))  # torch.manual_seed also prepares accelerators, in 1 ms
+    random.seed(drawn)
+    np.random.seed(drawn % (1 << 32))

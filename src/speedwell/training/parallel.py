@@ -1,0 +1,167 @@
+"""``Ranks``: this process among those that train together (torch.distributed, gloo), or alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..core.errors import UsageError, WorkerLostError
+
+__all__ = ["Ranks", "joined"]
+
+PATIENCE = timedelta(minutes=10)
+"""A collective that waits longer has lost a process that nobody saw die."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """``rank`` of ``world`` processes; ``sharded``: the network's weights are spread over them (FSDP)."""
+
+    rank: int = 0
+    world: int = 1
+    sharded: bool = False
+
+    @property
+    def first(self) -> bool:
+        """True in the process that writes and speaks."""
+        return self.rank == 0
+
+    def wrapped(self, network: nn.Module) -> nn.Module:
+        """``network`` whose gradients are averaged over the processes during the backward pass."""
+        if self.world == 1:
+            return network
+        if self.sharded:
+            from .sharding import shard
+
+            return shard(network)
+        from torch.nn.parallel import DistributedDataParallel
+
+        # With this torch keeps the buckets that it made first. Others would be summed in another order, and a resumed
+        # run would not be bit for bit the uninterrupted one (three processes and more). It warns where all are used.
+        warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
+        # buffers are averaged after each step instead (``average_buffers``)
+        return DistributedDataParallel(
+            network, forward_sync_buffers=False, gradient_as_bucket_view=True, find_unused_parameters=True
+        )
+
+    def worst(self, code: int) -> int:
+        """The largest ``code`` of all processes, the same answer on each."""
+        if self.world == 1:
+            return code
+        found = torch.tensor([code])
+        self._together(lambda: torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX))
+        return int(found)
+
+    def average_buffers(self, buffers: Sequence[torch.Tensor]) -> None:
+        """Float buffers become their mean over the processes: each normalises by its own part of the batch, and the
+        statistics that are kept are of all of it, the same on each.
+        """
+        floats = [b for b in buffers if b.is_floating_point()]
+        if self.world == 1 or not floats:
+            return
+        flat = torch.cat([b.reshape(-1) for b in floats])
+        self._together(lambda: torch.distributed.all_reduce(flat))
+        flat /= self.world
+        for buffer, mean in zip(floats, torch.split(flat, [b.numel() for b in floats]), strict=True):
+            buffer.copy_(mean.view_as(buffer))
+
+    def summed(self, value: float) -> float:
+        """The sum over processes."""
+        if self.world == 1:
+            return value
+        found = torch.tensor([value], dtype=torch.float64)
+        self._together(lambda: torch.distributed.all_reduce(found))
+        return float(found)
+
+    def greatest(self, value: float) -> float:
+        """The largest ``value`` of all processes."""
+        if self.world == 1:
+            return value
+        found = torch.tensor([value], dtype=torch.float64)
+        self._together(lambda: torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX))
+        return float(found)
+
+    def agreed(self, stop: bool, save: bool, seconds: float) -> tuple[bool, bool, float]:
+        """Whether any process wants to stop, or to save, and the largest ``seconds``: the same on each."""
+        if self.world == 1:
+            return stop, save, seconds
+        found = torch.tensor([float(stop), float(save), seconds], dtype=torch.float64)
+        self._together(lambda: torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX))
+        return bool(found[0]), bool(found[1]), float(found[2])
+
+    def gathered(self, items: list[Any]) -> list[Any]:
+        """The items of all processes, in the order of ranks. They travel by pickle between processes of one run."""
+        if self.world == 1:
+            return items
+        every: list[Any] = [None] * self.world
+        self._together(lambda: torch.distributed.all_gather_object(every, items))
+        return [item for part in every for item in part]
+
+    def lost(self, error: BaseException) -> BaseException:
+        """``error``, or a ``WorkerLostError`` where it is the transport's word for a process that is gone."""
+        told = str(error)
+        if any(word in told for word in ("gloo", "Connection", "Broken pipe", "peer")):
+            return WorkerLostError(
+                f"another process of this training is gone: {told.splitlines()[0]}",
+                "Go on from the last checkpoint with --resume.",
+            )
+        return error
+
+    def barrier(self) -> None:
+        """Wait for all."""
+        if self.world > 1:
+            self.worst(0)
+
+    def _together(self, collective: Callable[[], Any]) -> None:
+        try:
+            collective()
+        except RuntimeError as error:
+            raise self.lost(error) from error
+
+    @contextlib.contextmanager
+    def alone(self, network: nn.Module) -> Iterator[None]:
+        """Inside, gradients stay on this process: for all parts of a batch but the last."""
+        if self.world == 1:
+            yield
+        elif self.sharded:
+            network.set_requires_gradient_sync(False)  # type: ignore[operator]
+            yield
+            network.set_requires_gradient_sync(True)  # type: ignore[operator]
+        else:
+            with network.no_sync():  # type: ignore[operator]
+                yield
+
+
+@contextlib.contextmanager
+def joined(sharded: bool = False) -> Iterator[Ranks]:
+    """The ranks that torchrun's variables (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT) name; alone without them."""
+    named = [v for v in ("RANK", "WORLD_SIZE") if v in os.environ]
+    if not named:
+        yield Ranks()
+        return
+    try:
+        rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    except (KeyError, ValueError) as error:
+        raise UsageError(
+            f"RANK is {os.environ.get('RANK')!r} and WORLD_SIZE {os.environ.get('WORLD_SIZE')!r}",
+            "Start it with torchrun, or with --processes N.",
+        ) from error
+    if world == 1:
+        yield Ranks()
+        return
+    try:
+        torch.distributed.init_process_group("gloo", rank=rank, world_size=world, timeout=PATIENCE)
+    except (RuntimeError, ValueError) as error:
+        raise WorkerLostError(f"process {rank} of {world} cannot join the others: {error}") from error
+    try:
+        yield Ranks(rank, world, sharded)
+    finally:
+        torch.distributed.destroy_process_group()

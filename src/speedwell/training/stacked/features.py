@@ -1,0 +1,157 @@
+"""``Features``: what a frozen encoder makes of a split, computed once and memory-mapped, for heads to train on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...core.digest import array_digest, bytes_digest
+from ...core.errors import DataError, DataNotFoundError, UsageError
+from ...core.signature import Signature, TensorSpec
+from ...inputs import EncodedSplit
+from ...sources import call_module
+from ..batch import Batch, batch_maker
+from ..loader import AHEAD, ahead
+from ..recipe import Augment
+
+__all__ = ["FeatureBatches", "Features"]
+
+SCHEMA = 1
+
+
+class Features:
+    """``values`` float32 [n, ...], memory-mapped, in the split's order; ``targets`` int64 [n]."""
+
+    def __init__(self, folder: Path, values: np.ndarray, targets: np.ndarray) -> None:
+        self.folder, self.values, self.targets = folder, values, targets
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def signature(self) -> Signature:
+        """How a head is called on them."""
+        return Signature((TensorSpec(FeatureBatches.NAME, "float32", ("batch", *self.values.shape[1:])),), ())
+
+    @classmethod
+    def write(
+        cls, folder: Path, encoder: nn.Module, signature: Signature, split: EncodedSplit, output: str = "",
+        batch: int = 64,
+    ) -> Features:  # fmt: skip
+        """Run ``encoder`` over ``split`` in evaluation mode and keep ``output`` (default: its first float output).
+
+        ``folder`` appears whole or not at all. Features that lie there already are used again where encoder, output
+        and split are the same, told by their contents.
+        """
+        key = _key(encoder, signature, split, output)
+        try:
+            found = cls.open(folder)
+            if json.loads((folder / "features.json").read_text(encoding="utf-8"))["key"] == key:
+                return found
+        except (DataNotFoundError, DataError):
+            pass  # there is none, or none that can be used: it is made anew
+        scratch = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True, mode=0o700)
+        try:
+            _encode(scratch, encoder, signature, split, output, batch)
+            np.save(scratch / "targets.npy", split.targets.astype(np.int64))
+            facts = {"schema": SCHEMA, "key": key, "n": len(split)}
+            (scratch / "features.json").write_text(json.dumps(facts), encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            scratch.rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> Features:
+        """What ``write`` left. Raises ``DataNotFoundError``, or ``DataError`` where files do not fit together."""
+        if not (folder / "features.json").is_file():
+            raise DataNotFoundError(f"there are no features in {folder}")
+        try:
+            facts = json.loads((folder / "features.json").read_text(encoding="utf-8"))
+            values = np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
+            targets = np.load(folder / "targets.npy", allow_pickle=False)
+            whole = facts["schema"] == SCHEMA and len(values) == len(targets) == facts["n"]
+        except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+            raise DataError(f"the features in {folder} are damaged: {error}", "Delete the folder.") from error
+        if not whole or values.dtype != np.float32:
+            raise DataError(f"the features in {folder} are damaged: counts disagree", "Delete the folder.")
+        return cls(folder, values, targets)
+
+
+class FeatureBatches:
+    """Makes batches of features, for ``Loader``: one gather, nothing else."""
+
+    NAME = "input"
+    """What the batch calls them: the parameter of ``nn.Sequential`` and ``nn.Linear``."""
+
+    def __init__(self, features: Features) -> None:
+        self._features = features
+
+    def __call__(self, index: np.ndarray, rng: np.random.Generator | None) -> Batch:
+        del rng
+        rows = torch.from_numpy(self._features.values[index])
+        return Batch({self.NAME: rows}, torch.from_numpy(self._features.targets[index]), index)
+
+
+def _encode(
+    folder: Path, encoder: nn.Module, signature: Signature, split: EncodedSplit, output: str, batch: int
+) -> None:
+    make = batch_maker(split, Augment())
+    # texts of one length together: little is padded
+    order = np.arange(len(split)) if split.lengths is None else np.argsort(split.lengths, kind="stable")
+    mode = encoder.training
+    encoder.eval()
+    values: np.ndarray | None = None
+
+    def made() -> Iterator[Batch]:
+        return (make(order[i : i + batch], None) for i in range(0, len(order), batch))
+
+    try:
+        with torch.inference_mode():
+            for part in ahead(made, AHEAD):
+                found = _chosen(call_module(encoder, part.inputs, signature), output).float().numpy()
+                if len(found) != len(part):
+                    raise UsageError(f"the encoder gives {list(found.shape)} for {len(part)} samples")
+                if values is None:
+                    shape = (len(split), *found.shape[1:])
+                    values = np.lib.format.open_memmap(folder / "features.npy", "w+", np.float32, shape)
+                if found.shape[1:] != values.shape[1:]:
+                    raise UsageError(
+                        f"features are {list(values.shape[1:])}, then {list(found.shape[1:])}",
+                        "They need one size: name a pooled output.",
+                    )
+                values[part.samples] = found
+    finally:
+        encoder.train(mode)
+    assert values is not None, "a split has at least one sample"
+    values.flush()  # type: ignore[attr-defined]
+
+
+def _chosen(outputs: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:
+    if name:
+        if name not in outputs:
+            raise UsageError(f"the encoder has no output {name!r}", f"There are: {', '.join(outputs)}.")
+        return outputs[name]
+    floats: Sequence[torch.Tensor] = [v for v in outputs.values() if v.is_floating_point()]
+    if not floats:
+        raise UsageError(f"the encoder gives no floats: {', '.join(outputs)}", "Name an output.")
+    return floats[0]
+
+
+def _key(encoder: nn.Module, signature: Signature, split: EncodedSplit, output: str) -> str:
+    """Of all that the features depend on."""
+    weights = {n: array_digest(v.detach().float().numpy()) for n, v in encoder.state_dict().items()}
+    facts = [
+        weights, str(encoder), str(signature), split.transform.key, list(split.digests), split.targets.tolist(), output,
+    ]  # fmt: skip
+    return bytes_digest(json.dumps(facts).encode())

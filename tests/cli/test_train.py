@@ -55,6 +55,7 @@ def test_a_program_reads_json_lines(pictures, tmp_path):
     assert events[-1]["counts"] == {"train": 54, "validation": 6}
 
 
+@pytest.mark.slow
 def test_quiet_says_only_the_end(pictures, tmp_path):
     done = speedwell("train", "residual", "--data", pictures, *SMALL, "--epochs", 1, "-q", "--out", tmp_path / "o")
     assert done.stdout.startswith("Done")

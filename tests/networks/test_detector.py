@@ -112,6 +112,7 @@ def test_torch_export_takes_any_batch(small):
         torch.testing.assert_close(given[name], expected[name], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_onnx_file_answers_as_the_network_does(tmp_path):
     torch.manual_seed(0)
     network = Network(

@@ -45,7 +45,9 @@ def test_the_encoder_ignores_padding():
     assert torch.allclose(network(ids, mask), network(changed, mask), atol=1e-6)
 
 
-@pytest.mark.parametrize("case", [*list(CASES)[1:4], "encoder"])
+@pytest.mark.parametrize(
+    "case", ["residual gray", "encoder", *(pytest.param(c, marks=pytest.mark.slow) for c in list(CASES)[2:4])]
+)
 def test_they_export_with_a_batch_of_any_size(case, tmp_path):
     if case == "encoder":
         network = build_network("encoder", classes=4, vocabulary=50, width=24, heads=4, layers=1).eval()

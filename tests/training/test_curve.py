@@ -22,6 +22,7 @@ def test_a_curve_without_noise_is_continued(exponent, floor, first):
     assert curve.low <= curve.doubled <= curve.high
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
     n, held = np.array(SIZES, float), 0

@@ -71,6 +71,7 @@ def test_one_sample_that_does_not_fit_is_the_end():
         starved.step(random_batch(1, 4), 4, 0, 0.01)
 
 
+@pytest.mark.slow
 def test_a_real_limit_of_memory_is_met_with_smaller_parts(tmp_path):
     script = tmp_path / "limited.py"
     script.write_text(

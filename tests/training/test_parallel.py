@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_restart import SCRIPT, end, run
+from .test_restart import SCRIPT, end
 
 RANKS = Path(__file__).with_name("ranks_process.py")
 
@@ -39,14 +39,14 @@ def together(world: int, *arguments: str, script: Path = RANKS) -> list[subproce
     return said
 
 
-@pytest.mark.parametrize("world", [2, 3])
+@pytest.mark.parametrize("world", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_gradient_of_several_processes_is_that_of_one(world):
     for child in together(world, "gradient"):
         assert child.returncode == 0, child.stderr
         assert "equal" in child.stdout
 
 
-@pytest.mark.parametrize("world", [2, 4])
+@pytest.mark.parametrize("world", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_fault_on_one_process_is_skipped_by_all_alike(world):
     for child in together(world, "faults", "40"):
         assert child.returncode == 0, child.stderr
@@ -66,6 +66,7 @@ def test_weights_spread_over_processes_learn_the_same():
         assert "equal" in child.stdout
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_the_others_with_a_typed_error_and_the_run_resumes(tmp_path, split):
     arguments = (str(split.folder), "sgd")
     whole = together(2, str(tmp_path / "whole"), *arguments, "0", "0", script=SCRIPT)
@@ -76,8 +77,3 @@ def test_a_killed_process_ends_the_others_with_a_typed_error_and_the_run_resumes
     again = together(2, str(tmp_path / "lost"), *arguments, "0", "0", script=SCRIPT)
     assert [c.returncode for c in again] == [0, 0]
     assert end(tmp_path / "lost")[:2] == end(tmp_path / "whole")[:2]
-
-
-def test_one_process_alone_needs_no_group(tmp_path, split):
-    run(tmp_path / "a", split.folder, "sgd")
-    assert (tmp_path / "a" / "best.safetensors").is_file()

@@ -39,7 +39,9 @@ def end(folder: Path) -> tuple[str, str, list[dict]]:
     return whole.hexdigest(), hashlib.sha256((folder / "best.safetensors").read_bytes()).hexdigest(), rows
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
+@pytest.mark.parametrize(
+    "optimizer", ["adamw", pytest.param("sgd", marks=pytest.mark.slow), pytest.param("muon", marks=pytest.mark.slow)]
+)
 def test_a_killed_training_ends_as_one_that_never_stopped(tmp_path, split, optimizer):
     run(tmp_path / "whole", split.folder, optimizer)
     # 7 batches an epoch: in the middle of the first, at the end of the second, in the middle of the third
@@ -52,6 +54,7 @@ def test_a_killed_training_ends_as_one_that_never_stopped(tmp_path, split, optim
     assert killed[2][-1]["step"] == whole[2][-1]["step"] == 21
 
 
+@pytest.mark.slow
 def test_work_since_the_last_checkpoint_is_done_again(tmp_path, split):
     run(tmp_path / "whole", split.folder, "adamw", seconds=3600)
     run(tmp_path / "killed", split.folder, "adamw", 12, seconds=3600, expect=-signal.SIGKILL)
@@ -60,6 +63,7 @@ def test_work_since_the_last_checkpoint_is_done_again(tmp_path, split):
     assert end(tmp_path / "killed") == end(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_finished_training_is_not_trained_again(tmp_path, split):
     run(tmp_path / "a", split.folder, "sgd")
     before = end(tmp_path / "a")
@@ -67,6 +71,7 @@ def test_a_finished_training_is_not_trained_again(tmp_path, split):
     assert end(tmp_path / "a") == before
 
 
+@pytest.mark.slow
 def test_a_damaged_newest_checkpoint_costs_only_the_way_from_the_one_before(tmp_path, split):
     run(tmp_path / "whole", split.folder, "sgd")
     run(tmp_path / "a", split.folder, "sgd", 10, expect=-signal.SIGKILL)

@@ -26,6 +26,10 @@ from speedwell.workflow.prepared import Prepared
 from speedwell.workflow.run_folder import RunFolder
 
 
+pytestmark = pytest.mark.slow
+"""A run of a detector takes half a minute."""
+
+
 @pytest.fixture(scope="module")
 def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("squares")

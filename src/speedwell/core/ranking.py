@@ -9,6 +9,7 @@ in the ranking are all that has to be looked at.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -104,9 +105,10 @@ class Ranking:
         return float(found[there].mean()) if there.any() else 0.0
 
     @functools.cached_property
-    def _lift(self) -> np.ndarray:
-        """A later segment gets 2 less than the one before, so that its precision is never the largest there."""
-        return 2.0 * (self.levels * self.classes - 1 - self.segment)
+    def _stretches(self) -> list[slice]:
+        """Where in ``place`` each segment lies that has any."""
+        ends = self.begins.tolist()
+        return [slice(a, b) for a, b in itertools.pairwise(ends) if b > a]
 
     def _read(self, times: np.ndarray, objects: np.ndarray) -> np.ndarray:
         if not len(self.place):
@@ -120,8 +122,11 @@ class Ranking:
             aside = _summed(weight[self.ignored])
             counted -= aside[self.ignored_last] - aside[self.ignored_first]
         precision = (right - before[self.segment]) / np.maximum(counted, 1)
-        # the running maximum from the right, inside each segment
-        highest = np.maximum.accumulate((precision + self._lift)[::-1])[::-1] - self._lift
+        # the running maximum from the right, inside each segment: one by one, because any offset that kept segments
+        # apart in a single pass would round, and the average of a resample must be that of its images to the last bit
+        highest = np.empty_like(precision)
+        for stretch in self._stretches:
+            highest[stretch] = np.maximum.accumulate(precision[stretch][::-1])[::-1]
         wanted = before.reshape(self.levels, self.classes, 1) + _needed(objects)
         at = np.searchsorted(right, wanted.ravel()).reshape(wanted.shape)
         reached = at < self.begins[1:].reshape(self.levels, self.classes, 1)

@@ -48,8 +48,8 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     raw = (high - low) / max(1, wanted)
     power = 10.0 ** math.floor(math.log10(raw))
     asked = next(m for m in (1, 2, 5, 10) if m * power >= raw * 0.999)
-    # finer than asked for only where that would leave a lone tick
-    for step in (m * power for m in (10, 5, 2, 1, 0.5, 0.2) if m <= asked):
+    # finer than asked for only where that would leave a lone tick, and no finer than that needs: 4 before 2
+    for step in (m * power for m in (10, 5, 4, 2, 1, 0.5, 0.4, 0.2) if m <= asked):
         ticks = [i * step for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
         if len(ticks) >= 2:
             break

@@ -15,6 +15,7 @@ from speedwell.training.checkpoint import newest_checkpoint
 from speedwell.training.history import read_history
 from speedwell.training.private import Secret
 
+pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).with_name("private_process.py")
 
 

@@ -25,7 +25,6 @@ from speedwell.workflow.kept_answers import kept_answers, prepared_of
 from speedwell.workflow.prepared import Prepared
 from speedwell.workflow.run_folder import RunFolder
 
-
 pytestmark = pytest.mark.slow
 """A run of a detector takes half a minute."""
 

@@ -162,6 +162,8 @@ def joined(sharded: bool = False) -> Iterator[Ranks]:
     except (RuntimeError, ValueError) as error:
         raise WorkerLostError(f"process {rank} of {world} cannot join the others: {error}") from error
     try:
-        yield Ranks(rank, world, sharded)
+        ranks = Ranks(rank, world, sharded)
+        yield ranks
+        ranks.barrier()  # nobody closes what another one still listens to
     finally:
         torch.distributed.destroy_process_group()

@@ -16,7 +16,7 @@ from ..core import errors
 from ..core.errors import SpeedwellError, WorkerLostError
 from ..measure import thread_environment
 
-__all__ = ["CHILD", "follow_parent", "run_processes", "tell_parent"]
+__all__ = ["CHILD", "follow_parent", "leave", "run_processes", "tell_parent"]
 
 CHILD = "SPEEDWELL_TRAIN_CHILD"
 """Set in a child: its parent's process id."""
@@ -68,6 +68,16 @@ def follow_parent() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def leave(code: int) -> None:
+    """In a child: end at once, what was said is flushed. At the end of a process torch's network threads have been
+    seen to abort it, after all work was done; the parent would take that for a lost process.
+    """
+    if CHILD in os.environ:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
 def tell_parent(folder: Path, error: SpeedwellError) -> None:
     """In a child: leave the error where the parent finds it."""
     if CHILD in os.environ and folder.is_dir():
@@ -87,6 +97,8 @@ def _start(
         "MASTER_PORT": str(port),
         # the name of this machine may not resolve where there is no network; all of it stays here anyway
         "GLOO_SOCKET_IFNAME": "lo",
+        # torch's remark on a choice that is ours (``Ranks.wrapped``)
+        "TORCH_CPP_LOG_LEVEL": "ERROR",
         CHILD: str(os.getpid()),
     }
     command = [sys.executable, "-m", "speedwell", "train", "--resume", str(folder), *arguments]

@@ -17,6 +17,7 @@ from speedwell.training.losses.classification import ClassLoss
 from speedwell.training.parallel import Ranks, joined
 from speedwell.training.recipe import Loss, Optimizer, Recipe
 from speedwell.training.state import learner_state
+from speedwell.workflow.train_processes import leave
 
 SIGNATURE = Signature((TensorSpec("x", "float32", ("batch", 12)),), ())
 BOUND = 2e-6
@@ -135,3 +136,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave(0)

@@ -335,3 +335,26 @@ def test_values_on_the_command_line_are_toml_or_words():
 def test_it_is_a_public_verb():
     assert speedwell.train is train
     assert TrainSettings("residual", "data").processes == 1
+
+
+def test_a_detector_learns_and_opens_with_its_letterbox_and_its_boxes(tmp_path):
+    from speedwell.inputs import LetterboxTransform
+    from speedwell.sources import load_model
+    from speedwell.tasks import build_detection
+
+    tables = {
+        "network": "detector", "data": "scenes:digits?n=24&seed=1&size=64&part=train",
+        "test": "scenes:digits?n=8&seed=2&size=64&part=confirmation", "arguments": {"size": [64, 64], "width": 0.25},
+        "options": {"metric": "AP50"}, "recipe": {"batch": 8, "stop": {"steps": 4}, "augment": {"mosaic": 1.0}},
+    }  # fmt: skip
+    done = train(tables, tmp_path / "run")
+    assert done.metric == "AP50"
+    assert done.test is not None
+    assert done.test_low is None  # an average precision is no share of samples
+    assert 'class="truth"' in (tmp_path / "run" / "report.html").read_text()
+    model = load_model(str(tmp_path / "run"), None, tmp_path / "opened")
+    task = build_detection({}, model)
+    transform = task.transform(model, {})
+    assert isinstance(transform, LetterboxTransform)
+    assert not transform.assumed
+    assert task.detection["style"] == "grid"

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import UsageError
 from ..core.model import Model
 from ..core.protocols import Task
-from ..inputs import Samples, TextTransform, Transform
+from ..inputs import LetterboxTransform, Samples, TextTransform, Transform
 from ..networks import NETWORKS
 from ..sources import new_model
 from ..training.vocabulary import learn_tokenizer
@@ -63,6 +63,8 @@ def hints_of(model: Model, transform: Transform, classes: tuple[str, ...], saved
     elif transform.kind != "arrays":
         record = encode({f.name: getattr(transform, f.name) for f in fields(transform) if f.name != "assumed"})
         hints["image"] = {k: v for k, v in record.items() if k != "input" and v is not None}
+        if isinstance(transform, LetterboxTransform):
+            hints["image"]["resize"] = "letterbox"
     if classes:
         hints["classes"] = list(classes)
     return hints

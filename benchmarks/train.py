@@ -54,7 +54,12 @@ def run(case: str, side: str, folder: Path, seconds: float, threads: int, world:
     children = []
     for rank in range(world):
         named = {"RANK": rank, "WORLD_SIZE": world, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        environment = {**base, **{k: str(v) for k, v in named.items()}, "GLOO_SOCKET_IFNAME": "lo"}
+        environment = {
+            **base,
+            **{k: str(v) for k, v in named.items()},
+            "GLOO_SOCKET_IFNAME": "lo",
+            "TORCH_CPP_LOG_LEVEL": "ERROR",
+        }
         children.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
     said = [child.communicate()[0] for child in children]
     if any(child.returncode for child in children):

@@ -126,6 +126,15 @@ class Pixels:
         table: np.ndarray = whole.astype(self.dtype)
         return table
 
+    @property
+    def affine(self) -> tuple[np.ndarray, np.ndarray]:
+        """(factor, term), float32 [C]: v * factor + term is what a pixel value becomes, within two units in the last
+        place of ``finish``, which rounds once from float64.
+        """
+        std = np.asarray(self.std or (1.0,) * self.channels)
+        mean = np.asarray(self.mean or (0.0,) * self.channels)
+        return (self.scale / std).astype(np.float32), (-mean / std).astype(np.float32)
+
     def _prepared(self, array: np.ndarray) -> np.ndarray:
         if array.shape != self.shape:
             raise InputMismatchError(

@@ -16,6 +16,7 @@ from .refuse import refuse_unsafe
 from .signature import complete_signature
 from .state_dict import convert_weights
 from .trained import save_trained
+from .weights import untied
 
 __all__ = [
     "REGISTRY",
@@ -29,4 +30,5 @@ __all__ = [
     "refuse_unsafe",
     "save_live",
     "save_trained",
+    "untied",
 ]

@@ -11,7 +11,7 @@ from ..core.errors import ModelNotFoundError, UnsupportedModelError, WeightsMism
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["SHOWN", "load_weights", "read_safetensors", "save_tensors", "save_weights"]
+__all__ = ["SHOWN", "load_weights", "read_safetensors", "save_tensors", "save_weights", "untied"]
 
 SHOWN = 5
 """Names listed of each kind of mismatch."""
@@ -30,8 +30,6 @@ def save_tensors(tensors: Mapping[str, Any], path: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    kept: dict[str, torch.Tensor] = {}
-    seen: set[tuple[Any, ...]] = set()
     for name, value in tensors.items():
         if not isinstance(value, torch.Tensor):
             raise UnsupportedModelError(
@@ -48,12 +46,21 @@ def save_tensors(tensors: Mapping[str, Any], path: Path) -> None:
                 f"the tensor {name!r} is {'quantized' if value.is_quantized else 'sparse'}; weights must be plain",
                 "Give the float network; Speedwell quantizes it and measures what that costs.",
             )
+    kept = {n: v.to("cpu").clone(memory_format=torch.contiguous_format) for n, v in untied(tensors).items()}
+    save_file(kept, str(path))
+
+
+def untied(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """``tensors`` without gradients, those that are one and the same tensor (tied weights) once, by the first name."""
+    kept: dict[str, torch.Tensor] = {}
+    seen: set[tuple[Any, ...]] = set()
+    for name, value in tensors.items():
         place = _place(value)
         if value.numel() and place in seen:
             continue
         seen.add(place)
-        kept[name] = value.detach().to("cpu").clone(memory_format=torch.contiguous_format)
-    save_file(kept, str(path))
+        kept[name] = value.detach()
+    return kept
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:

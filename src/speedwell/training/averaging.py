@@ -8,13 +8,12 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-__all__ = ["Average"]
+__all__ = ["Average", "warmed"]
 
 
 class Average:
     """Follows ``network``'s parameters and float buffers (batch statistics belong to the weights that made them) with
-    ``decay`` (0..1). The first steps weigh more
-    (decay is at most (1 + t) / (10 + t) after t updates), so a short training is not held back by its start.
+    ``decay`` (0..1), ``warmed``.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -27,7 +26,7 @@ class Average:
     def update(self) -> None:
         """After each step of the optimizer."""
         self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        decay = warmed(self.decay, self.updates)
         now = self._followed()
         torch._foreach_lerp_(list(self.values.values()), [now[n] for n in self.values], 1 - decay)
 
@@ -45,6 +44,13 @@ class Average:
     def _followed(self) -> dict[str, torch.Tensor]:
         trained = {n: p.detach() for n, p in self._network.named_parameters() if p.requires_grad}
         return trained | {n: b for n, b in self._network.named_buffers() if b.is_floating_point() and b.numel()}
+
+
+def warmed(decay: float, updates: int) -> float:
+    """The decay of update number ``updates`` (from 1): at most (1 + t) / (10 + t), so that the first steps weigh
+    more and a short training is not held back by its start.
+    """
+    return min(decay, (1 + updates) / (10 + updates))
 
 
 @torch.no_grad()

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from ..inputs import EncodedSplit, ImageTransform
+from ..inputs import EncodedSplit, ImageTransform, LetterboxTransform
 from .augment.images import augmented
 from .recipe import Augment
 
-__all__ = ["ArrayBatches", "Batch", "BatchMaker", "ImageBatches", "Touched", "batch_maker"]
+__all__ = ["ArrayBatches", "Batch", "BatchMaker", "ImageBatches", "PixelTensors", "Touched", "batch_maker"]
 
 AROUND = 64 << 10
 MAPPED_MOST = 256 << 20
@@ -81,12 +81,23 @@ class ArrayBatches:
         return Batch(inputs, torch.from_numpy(self.split.targets[index].astype(np.int64)), index)
 
 
+class PixelTensors:
+    """Pixels, uint8 [N, H, W, C], to the network's input: one multiplication and one addition a value (``affine``), and
+    the result already lies channels-last, as convolutions on a CPU want it.
+    """
+
+    def __init__(self, transform: ImageTransform | LetterboxTransform) -> None:
+        self._name, self._channels_first = transform.input, transform.layout == "nchw"
+        self._factor, self._term = (torch.from_numpy(a) for a in transform.affine)
+
+    def __call__(self, pixels: np.ndarray) -> dict[str, torch.Tensor]:
+        floats = torch.from_numpy(np.ascontiguousarray(pixels)).to(torch.float32).mul_(self._factor).add_(self._term)
+        return {self._name: floats.permute(0, 3, 1, 2) if self._channels_first else floats}
+
+
 class ImageBatches:
     """Images of an ``ImageTransform``: bytes are gathered from the memory-mapped split, augmented as bytes, and made
-    floats in one pass whose result already lies channels-last, as convolutions on a CPU want it.
-
-    One multiplication and one addition a value: within two units in the last place of ``transform.finish``, which
-    rounds once from float64.
+    floats by ``PixelTensors``.
     """
 
     def __init__(self, split: EncodedSplit, augment: Augment) -> None:
@@ -94,8 +105,7 @@ class ImageBatches:
         assert isinstance(transform, ImageTransform), "batch_maker chooses"
         self.split, self.augment = split, augment
         self._touched = Touched(split)
-        self._name, self._channels_first = transform.input, transform.layout == "nchw"
-        self._scale, self._shift = _affine(transform)
+        self._tensors = PixelTensors(transform)
         pixels = split.field("pixels")
         assert pixels is not None, "batch_maker chooses"
         self._pixels = pixels
@@ -105,16 +115,7 @@ class ImageBatches:
         self._touched.add(len(index), pixels.nbytes)
         if rng is not None:
             pixels = augmented(pixels, self.augment, rng)
-        floats = torch.from_numpy(np.ascontiguousarray(pixels)).to(torch.float32).mul_(self._scale).add_(self._shift)
-        image = floats.permute(0, 3, 1, 2) if self._channels_first else floats
-        return Batch({self._name: image}, torch.from_numpy(self.split.targets[index].astype(np.int64)), index)
-
-
-def _affine(transform: ImageTransform) -> tuple[torch.Tensor, torch.Tensor]:
-    """What a pixel is multiplied by and what is added, per channel: (v * scale - mean) / std."""
-    mean = torch.tensor(transform.mean or (0.0,) * transform.channels, dtype=torch.float64)
-    std = torch.tensor(transform.std or (1.0,) * transform.channels, dtype=torch.float64)
-    return (transform.scale / std).float(), (-mean / std).float()
+        return Batch(self._tensors(pixels), torch.from_numpy(self.split.targets[index].astype(np.int64)), index)
 
 
 def batch_maker(split: EncodedSplit, augment: Augment) -> BatchMaker:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from ..core.atomic import write_atomic
+from ..sources import untied
 from .learner import Learner
-from .sharding import is_spread, whole
+from .sharding import whole
 
 __all__ = ["keep_best"]
 
@@ -16,14 +16,7 @@ def keep_best(learner: Learner, path: Path) -> None:
     """Write the network's state to a safetensors file (tied tensors once, under their first name)."""
     from safetensors.torch import save
 
-    applied = learner.average.applied() if learner.average is not None else contextlib.nullcontext()
-    with applied:
-        kept, seen = {}, set()
-        for name, value in learner.network.state_dict().items():
-            place = id(value) if is_spread(value) else value.data_ptr()
-            if value.numel() and place in seen:
-                continue
-            seen.add(place)
-            kept[name] = whole(value.detach()).contiguous()
+    with learner.averaged():
+        kept = untied({name: whole(value) for name, value in learner.network.state_dict().items()})
         if learner.ranks.first:
-            write_atomic(path, save(kept))
+            write_atomic(path, save({name: value.contiguous() for name, value in kept.items()}))

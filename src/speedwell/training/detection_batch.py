@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from ..inputs import EncodedSplit, ImageTransform, LetterboxTransform
 from ..inputs.objects import Objects
 from .augment.detection import DetectionAugmentation, augment
-from .batch import Batch, Touched
+from .batch import Batch, PixelTensors, Touched
 from .losses.targets import DetectionTargets
 from .recipe import Augment
 
@@ -26,10 +25,7 @@ class DetectionBatches:
         pixels = split.field("pixels")
         assert pixels is not None, "batch_maker chooses"
         self.split, self._pixels, self._touched = split, pixels, Touched(split)
-        self._name, self._channels_first = transform.input, transform.layout == "nchw"
-        mean = torch.tensor(transform.mean or (0.0,) * transform.channels, dtype=torch.float64)
-        std = torch.tensor(transform.std or (1.0,) * transform.channels, dtype=torch.float64)
-        self._scale, self._shift = (transform.scale / std).float(), (-mean / std).float()
+        self._tensors = PixelTensors(transform)
         self._options = DetectionAugmentation(
             flip=0.5 if choice.flip else 0.0,
             scale=choice.scale,
@@ -44,9 +40,7 @@ class DetectionBatches:
         self._touched.add(4 * len(index), 4 * len(index) * height * width * channels)  # a mosaic reads four
         # a share of a small last batch may be empty where several processes train
         pixels = np.stack([p for p, _ in pairs]) if pairs else np.zeros((0, height, width, channels), np.uint8)
-        floats = torch.from_numpy(pixels).to(torch.float32).mul_(self._scale).add_(self._shift)
-        image = floats.permute(0, 3, 1, 2) if self._channels_first else floats
-        return Batch({self._name: image}, DetectionTargets.of([o for _, o in pairs]), index)
+        return Batch(self._tensors(pixels), DetectionTargets.of([o for _, o in pairs]), index)
 
     def _augmented(self, i: int, rng: np.random.Generator) -> tuple[np.ndarray, Objects]:
         return augment(i, self._read, len(self.split), rng, self._options)

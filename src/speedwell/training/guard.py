@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from ..core.errors import DivergenceError
 from .sharding import whole
 
-__all__ = ["LARGEST", "MOST_SKIPS", "Guard", "Skip", "gradient_norm", "implausible_samples", "plausible"]
+__all__ = [
+    "LARGEST", "MOST_SKIPS", "Buffers", "Guard", "Skip", "fault_of", "gradient_norm", "implausible_samples",
+    "plausible",
+]  # fmt: skip
 
 LARGEST = 1e15
 """No input, loss or gradient norm of a training that works comes near; 1e30 in one number does, by itself."""
@@ -53,7 +58,7 @@ class Buffers:
 
 
 class Guard:
-    """Counts skips. ``report``: positions of samples, as a person finds them, are made of ``origins``."""
+    """Counts skips. ``origins``: what a person calls the samples, by position."""
 
     def __init__(self, origins: Sequence[str] = ()) -> None:
         self.skips: list[Skip] = []
@@ -91,6 +96,22 @@ def implausible_samples(inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
     if found is None:
         found = torch.zeros(len(next(iter(inputs.values()))), dtype=torch.bool)
     return found
+
+
+def fault_of(inputs: Mapping[str, torch.Tensor], targets: Any, samples: np.ndarray) -> tuple[str, tuple[int, ...]]:
+    """What is wrong with a batch before it reaches a network, and with which of ``samples``: ("input", the offending
+    ones), ("label", all), or ("", none). Labels are whole numbers from 0 on; numbers beside them (boxes) are plausible.
+    """
+    bad = implausible_samples(inputs)
+    if bool(bad.any()):
+        return "input", tuple(samples[bad.numpy()].tolist())
+    if not isinstance(targets, torch.Tensor):
+        fine = targets.plausible()
+    elif targets.is_floating_point():
+        fine = plausible(targets)
+    else:
+        fine = not targets.numel() or int(targets.min()) >= 0
+    return ("", ()) if fine else ("label", tuple(samples.tolist()))
 
 
 def plausible(value: torch.Tensor) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,15 +17,18 @@ from ..core.signature import Signature
 from ..sources import call_module
 from .averaging import Average
 from .batch import Batch
-from .guard import LARGEST, Buffers, Skip, gradient_norm, implausible_samples
+from .guard import LARGEST, Buffers, Skip, fault_of, gradient_norm
 from .layout import in_layout, layout_of
 from .losses.distillation import Hidden, distil
-from .optimizers import make_optimizer, set_learning_rate
+from .optimizers import freeze, make_optimizer, set_learning_rate
+from .order import step_seed
 from .parallel import Ranks
 from .recipe import Recipe
 
 __all__ = ["Learner", "LossFunction", "StepResult", "seed_all"]
 
+FAULTS = ("", "input", "label")
+"""Of a batch, by the number that processes tell each other."""
 OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory")
 
 
@@ -65,13 +69,12 @@ class Learner:
     halved: Callable[[str], None] = print
 
     def __post_init__(self) -> None:
-        self._freeze()
+        freeze(self.network, self.recipe.freeze)
         self.layout = layout_of(self.network, self.recipe.channels_last)
         if self.layout is not None:
             self.network.to(memory_format=self.layout)  # type: ignore[call-overload]
-        wrapped = self.ranks.wrapped(
-            self.network
-        )  # spreads the weights, where they are to be: before anyone holds them
+        # spreads the weights, where they are to be: before anyone holds them
+        wrapped = self.ranks.wrapped(self.network)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.network, self.recipe.optimizer)
         self.numbered = [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -114,6 +117,18 @@ class Learner:
             self._buffers.restore()
             skip = Skip(number, "loss" if where == 2 else "gradient", tuple(batch.samples.tolist()))
             return StepResult(float("nan"), float("nan"), skip, forward, backward, 0.0)
+        self._update(norm, rate)
+        update = time.perf_counter() - began
+        return StepResult(self.ranks.summed(float(loss)), float(norm), None, forward, backward, update)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Inside, the network holds its averaged weights, where the recipe asks for such."""
+        with contextlib.nullcontext() if self.average is None else self.average.applied():
+            yield
+
+    def _update(self, norm: torch.Tensor, rate: float) -> None:
+        """What a gradient of ``norm`` that was found good is used for; then it is dropped."""
         if self.recipe.clip and float(norm) > self.recipe.clip:
             torch._foreach_mul_([p.grad for p in self.parameters if p.grad is not None], self.recipe.clip / norm)
         self.ranks.average_buffers(self._buffers.live)
@@ -122,8 +137,6 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update()
-        update = time.perf_counter() - began
-        return StepResult(self.ranks.summed(float(loss)), float(norm), None, forward, backward, update)
 
     def measure(self, batch: Batch) -> torch.Tensor:
         """The loss on ``batch`` in training mode, without an update: its graph is alive."""
@@ -133,14 +146,10 @@ class Learner:
 
     def _look_at(self, batch: Batch, number: int) -> Skip | None:
         """Inputs and labels, before they reach the network."""
-        bad = implausible_samples(batch.inputs)
-        where, what = (1, "input") if bool(bad.any()) else (0, "")
-        if not where and not _targets_fine(batch.targets):
-            where, what = 2, "label"
-        if not (worst := self.ranks.worst(where)):
+        what, samples = fault_of(batch.inputs, batch.targets, batch.samples)
+        if not (worst := self.ranks.worst(FAULTS.index(what))):
             return None
-        named = batch.samples[bad.numpy()] if what == "input" else batch.samples
-        return Skip(number, what or ("input" if worst == 1 else "label"), tuple(named.tolist()) if what else ())
+        return Skip(number, what or FAULTS[worst], samples)
 
     def _gradients(self, batch: Batch, whole: int, number: int) -> tuple[torch.Tensor, float, float]:
         """(process's share of the batch's mean loss, seconds forward, seconds backward); gradients are summed over
@@ -201,37 +210,16 @@ class Learner:
             return torch.autocast("cpu", torch.bfloat16)
         return contextlib.nullcontext()
 
-    def _freeze(self) -> None:
-        names = [n for n, _ in self.network.named_parameters()]
-        for prefix in self.recipe.freeze:
-            if not any(n.startswith(prefix) for n in names):
-                from ..core.errors import UsageError
-
-                raise UsageError(f"freeze names {prefix!r}, and no parameter starts so", f"There are: {names[0]}, ...")
-        for name, parameter in self.network.named_parameters():
-            parameter.requires_grad_(not name.startswith(tuple(self.recipe.freeze)) if self.recipe.freeze else True)
-
 
 def _fine(value: torch.Tensor) -> bool:
     return bool(value.abs() <= LARGEST)  # no comparison with NaN holds
-
-
-def _targets_fine(targets: Any) -> bool:
-    """Labels are whole numbers from 0 on, and numbers beside them (boxes) are plausible."""
-    from .guard import plausible
-
-    if isinstance(targets, torch.Tensor):
-        return plausible(targets) if targets.is_floating_point() else not targets.numel() or int(targets.min()) >= 0
-    return bool(targets.plausible())
 
 
 def seed_all(seed: int, *place: int) -> None:
     """Every generator that a network may draw from (dropout, the user's own code), set for this step: so a resumed run
     draws what the uninterrupted one would have, and no state has to be kept.
     """
-    import random
-
-    drawn = int(np.random.SeedSequence([seed, 1, *place]).generate_state(1, np.uint64)[0])
-    torch.default_generator.manual_seed(drawn % (1 << 63))  # torch.manual_seed also prepares accelerators, in 1 ms
+    drawn = step_seed([seed], *place)
+    torch.default_generator.manual_seed(drawn)  # torch.manual_seed also prepares accelerators, in 1 ms
     random.seed(drawn)
     np.random.seed(drawn % (1 << 32))

@@ -20,9 +20,9 @@ from .interruption import Interruption
 from .learner import Learner, StepResult
 from .loader import Loader
 from .operations import Operations, count_operations
-from .optimizers import learning_rate
+from .optimizers import rate_at
 from .state import Position, learner_state, load_learner
-from .stop import Plan, diverged, planned, stop_reason
+from .stop import Plan, diverged, planned, stop_reason, validation_due
 from .watch import NullWatch, Row, Watch
 
 __all__ = ["Trained", "train"]
@@ -103,8 +103,10 @@ class Training:
                     wanted, due, seconds = self.learner.ranks.agreed(interruption.wanted, due, seconds)
                     self.position = replace(self.position, seconds=seconds)
                     self._plan_again()
-                    if self._due():
-                        self._validate()
+                    if self.validate is not None and validation_due(
+                        self.recipe.validate_every, self.plan, self.position.step
+                    ):
+                        self._validate(self.validate)
                     reason = stop_reason(self.recipe.stop, self.plan, self.position)
                     if wanted:
                         self._save()
@@ -141,13 +143,13 @@ class Training:
 
     def _step(self, batch: Any, whole: int) -> None:
         at = self.position
-        rate = self.recipe.optimizer.lr * learning_rate(self.recipe.schedule, at.step, self.plan.total)
+        rate = rate_at(self.recipe, at.step, self.plan.total)
         began = time.perf_counter()
         done = self.learner.step(batch, whole, at.step, rate)
         self.stepping += time.perf_counter() - began
         self.samples += whole
         if done.skip is not None:
-            self.position = replace(at, step=at.step + 1, skips=at.skips + 1, skips_in_a_row=at.skips_in_a_row + 1)
+            self.position = at.skipped()
             self.watch.warning(
                 f"step {at.step + 1:,} left out: its {done.skip.where} is not finite ({self.guard.named(done.skip)})"
             )
@@ -157,18 +159,10 @@ class Training:
         self.times += (done.forward, done.backward, done.update)
         self.timed += 1
         self.since_row.append(done)
-        recent = done.loss
-        if at.recent_loss is not None and done.loss is not None:
-            recent = 0.9 * at.recent_loss + 0.1 * done.loss
-        updates = at.updates + 1
-        start = recent if updates <= 5 else at.start_loss
-        self.position = replace(
-            at, step=at.step + 1, updates=updates, recent_loss=recent, start_loss=start, skips_in_a_row=0,
-            parts=self.learner.parts,
-        )  # fmt: skip
-        if diverged(self.recipe.stop, self.position):
+        self.position = now = replace(at.stepped(done.loss), parts=self.learner.parts)
+        if diverged(self.recipe.stop, now):
             raise DivergenceError(
-                f"the loss grew to {recent:.3g}, from {start:.3g} at the start (step {at.step + 1:,})",
+                f"the loss grew to {now.recent_loss:.3g}, from {now.start_loss:.3g} at the start (step {now.step:,})",
                 f"The last good checkpoint is kept. Lower optimizer.lr ({self.recipe.optimizer.lr:g}) or set clip.",
             )
         if len(self.since_row) >= max(1, min(50, self.plan.per_epoch // 10)):
@@ -191,33 +185,13 @@ class Training:
         self.plan_next = at.step + max(UNSTEADY, self.plan.total // 20)
         self.watch.started(self.plan, at.step)
 
-    def _due(self) -> bool:
-        if self.validate is None:
-            return False
-        every = max(1, round(self.recipe.validate_every * self.plan.per_epoch)) if self.recipe.validate_every else 0
-        step = self.position.step
-        return step >= self.plan.total or bool(every and step % every == 0)
-
-    def _validate(self) -> None:
-        assert self.validate is not None, "asked only where there is one"
-        learner = self.learner
-        if learner.average is not None:
-            with learner.average.applied():
-                metric = self.validate(learner.network)
-        else:
-            metric = self.validate(learner.network)
-        at = self.position
-        better = at.best is None or metric > at.best
-        self.position = replace(
-            at,
-            best=metric if better else at.best,
-            best_step=at.step if better else at.best_step,
-            since_best=0 if better else at.since_best + 1,
-        )
+    def _validate(self, validate: Callable[[nn.Module], float]) -> None:
+        with self.learner.averaged():
+            metric = validate(self.learner.network)
+        self.position, better = self.position.validated(metric)
         if better:
-            keep_best(learner, self.folder / "best.safetensors")
-        rate = self.recipe.optimizer.lr * learning_rate(self.recipe.schedule, at.step - 1, self.plan.total)
-        self._row(rate, metric, better)
+            keep_best(self.learner, self.folder / "best.safetensors")
+        self._row(rate_at(self.recipe, self.position.step - 1, self.plan.total), metric, better)
 
     def _row(self, rate: float, metric: float | None = None, best: bool = False) -> None:
         at, done = self.position, self.since_row

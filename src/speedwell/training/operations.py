@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from .batch import Batch
+from .guard import Buffers
 from .learner import Learner
 from .muon import Muon
 from .optimizers import UPDATE_OPERATIONS
@@ -32,7 +33,8 @@ def count_operations(learner: Learner, batch: Batch) -> Operations:
 
     few = batch.part(0, min(2, len(batch)))
     network = learner.network
-    kept = {n: b.clone() for n, b in network.named_buffers()}
+    buffers = Buffers(network)
+    buffers.keep()
     mode = network.training
     with torch.random.fork_rng(devices=[]):
         counter = FlopCounterMode(display=False)
@@ -44,9 +46,7 @@ def count_operations(learner: Learner, batch: Batch) -> Operations:
             loss.backward()  # type: ignore[no-untyped-call]
         backward = counter.get_total_flops()
     network.zero_grad(set_to_none=True)
-    with torch.no_grad():
-        for name, value in network.named_buffers():
-            value.copy_(kept[name])
+    buffers.restore()
     network.train(mode)
     return Operations(round(forward / len(few)), round(backward / len(few)), _update(learner))
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
+from ..core.errors import UsageError
 from .muon import Muon
-from .recipe import Optimizer, Schedule
+from .recipe import Optimizer, Recipe, Schedule
 from .sharding import is_spread
 
-__all__ = ["UPDATE_OPERATIONS", "learning_rate", "make_optimizer", "set_learning_rate"]
+__all__ = ["UPDATE_OPERATIONS", "freeze", "learning_rate", "make_optimizer", "rate_at", "set_learning_rate"]
 
 UPDATE_OPERATIONS = {"sgd": 6, "adamw": 15, "muon": 8}
 """Arithmetic operations per parameter and step, counted from the update rules (decay, moments, step); Muon's matrix
@@ -52,6 +54,23 @@ def make_optimizer(network: nn.Module, choice: Optimizer) -> torch.optim.Optimiz
     if choice.name == "adamw":
         return torch.optim.AdamW(described, choice.lr, choice.betas, fused=_fusable(described))
     return Muon(described, choice.lr, choice.momentum, choice.betas)
+
+
+def freeze(network: nn.Module, prefixes: Sequence[str]) -> None:
+    """Parameters whose name starts with one of ``prefixes`` are not trained, all others are. Raises ``UsageError``
+    for a prefix that fits none.
+    """
+    names = [n for n, _ in network.named_parameters()]
+    for prefix in prefixes:
+        if not any(n.startswith(prefix) for n in names):
+            raise UsageError(f"freeze names {prefix!r}, and no parameter starts so", f"There are: {names[0]}, ...")
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(not name.startswith(tuple(prefixes)))
+
+
+def rate_at(recipe: Recipe, step: int, total: int) -> float:
+    """The learning rate of step ``step`` of ``total``."""
+    return recipe.optimizer.lr * learning_rate(recipe.schedule, step, total)
 
 
 def learning_rate(schedule: Schedule, step: int, total: int) -> float:

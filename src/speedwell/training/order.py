@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-__all__ = ["epoch_batches", "rank_share", "sample_rng"]
+__all__ = ["epoch_batches", "rank_share", "sample_rng", "step_seed"]
 
 WINDOW = 64
 """Batches within which samples are sorted by length: enough that a batch's texts are nearly of one length, few enough
@@ -15,6 +17,11 @@ that an epoch's order is still random.
 def sample_rng(seed: int, *place: int) -> np.random.Generator:
     """The generator of one place (epoch, batch, ...): any place is reached without the ones before it."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *place])))
+
+
+def step_seed(seeds: Sequence[int], *place: int) -> int:
+    """What a step's generators are seeded with, 0 to 2^63 - 1: a function of the seeds and the place alone."""
+    return int(np.random.SeedSequence([*seeds, 1, *place]).generate_state(1, np.uint64)[0]) % (1 << 63)
 
 
 def epoch_batches(count: int, batch: int, seed: int, epoch: int, lengths: np.ndarray | None = None) -> list[np.ndarray]:

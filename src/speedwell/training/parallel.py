@@ -54,11 +54,7 @@ class Ranks:
 
     def worst(self, code: int) -> int:
         """The largest ``code`` of all processes, the same answer on each."""
-        if self.world == 1:
-            return code
-        found = torch.tensor([code])
-        self._together(lambda: torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX))
-        return int(found)
+        return int(self._reduced([float(code)], "MAX")[0])
 
     def average_buffers(self, buffers: Sequence[torch.Tensor]) -> None:
         """Float buffers become their mean over the processes: each normalises by its own part of the batch, and the
@@ -75,27 +71,12 @@ class Ranks:
 
     def summed(self, value: float) -> float:
         """The sum over processes."""
-        if self.world == 1:
-            return value
-        found = torch.tensor([value], dtype=torch.float64)
-        self._together(lambda: torch.distributed.all_reduce(found))
-        return float(found)
-
-    def greatest(self, value: float) -> float:
-        """The largest ``value`` of all processes."""
-        if self.world == 1:
-            return value
-        found = torch.tensor([value], dtype=torch.float64)
-        self._together(lambda: torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX))
-        return float(found)
+        return self._reduced([value], "SUM")[0]
 
     def agreed(self, stop: bool, save: bool, seconds: float) -> tuple[bool, bool, float]:
         """Whether any process wants to stop, or to save, and the largest ``seconds``: the same on each."""
-        if self.world == 1:
-            return stop, save, seconds
-        found = torch.tensor([float(stop), float(save), seconds], dtype=torch.float64)
-        self._together(lambda: torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX))
-        return bool(found[0]), bool(found[1]), float(found[2])
+        stopping, saving, longest = self._reduced([float(stop), float(save), seconds], "MAX")
+        return bool(stopping), bool(saving), longest
 
     def gathered(self, items: list[Any]) -> list[Any]:
         """The items of all processes, in the order of ranks. They travel by pickle between processes of one run."""
@@ -117,8 +98,15 @@ class Ranks:
 
     def barrier(self) -> None:
         """Wait for all."""
-        if self.world > 1:
-            self.worst(0)
+        self.worst(0)
+
+    def _reduced(self, values: list[float], how: str) -> list[float]:
+        """``values``, summed or at their largest over the processes ("SUM", "MAX"), in float64."""
+        if self.world == 1:
+            return values
+        found = torch.tensor(values, dtype=torch.float64)
+        self._together(lambda: torch.distributed.all_reduce(found, getattr(torch.distributed.ReduceOp, how)))
+        return [float(v) for v in found]
 
     def _together(self, collective: Callable[[], Any]) -> None:
         try:
@@ -143,8 +131,7 @@ class Ranks:
 @contextlib.contextmanager
 def joined(sharded: bool = False) -> Iterator[Ranks]:
     """The ranks that torchrun's variables (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT) name; alone without them."""
-    named = [v for v in ("RANK", "WORLD_SIZE") if v in os.environ]
-    if not named:
+    if not {"RANK", "WORLD_SIZE"} & set(os.environ):
         yield Ranks()
         return
     try:
@@ -162,8 +149,7 @@ def joined(sharded: bool = False) -> Iterator[Ranks]:
     except (RuntimeError, ValueError) as error:
         raise WorkerLostError(f"process {rank} of {world} cannot join the others: {error}") from error
     try:
-        ranks = Ranks(rank, world, sharded)
-        yield ranks
+        yield (ranks := Ranks(rank, world, sharded))
         ranks.barrier()  # nobody closes what another one still listens to
     finally:
         torch.distributed.destroy_process_group()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,10 @@ from .learner import Learner
 from .sharding import like, whole
 
 __all__ = ["Position", "learner_state", "load_learner"]
+
+
+FIRST_UPDATES = 5
+"""Over so many the loss of the start is taken."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,24 @@ class Position:
     parts: int = 1
     updates: int = 0
     seconds: float = 0.0
+
+    def skipped(self) -> Position:
+        """After a step that was left out."""
+        return replace(self, step=self.step + 1, skips=self.skips + 1, skips_in_a_row=self.skips_in_a_row + 1)
+
+    def stepped(self, loss: float | None) -> Position:
+        """After an update at ``loss``, which is None where nobody is to see it."""
+        recent = loss if self.recent_loss is None or loss is None else 0.9 * self.recent_loss + 0.1 * loss
+        start = recent if self.updates < FIRST_UPDATES else self.start_loss
+        return replace(
+            self, step=self.step + 1, updates=self.updates + 1, recent_loss=recent, start_loss=start, skips_in_a_row=0
+        )
+
+    def validated(self, metric: float) -> tuple[Position, bool]:
+        """(the position after a validation, whether it is the best so far)."""
+        if self.best is None or metric > self.best:
+            return replace(self, best=metric, best_step=self.step, since_best=0), True
+        return replace(self, since_best=self.since_best + 1), False
 
 
 def learner_state(learner: Learner) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .recipe import Stop
 from .state import Position
 
-__all__ = ["Plan", "planned", "stop_reason"]
+__all__ = ["Plan", "diverged", "planned", "stop_reason", "validation_due"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ def planned(
         left = max(0.0, 60 * stop.minutes - spent) * SAFETY
         total = min(total, done + int(left / seconds_per_step))
     return Plan(max(1, total), per_epoch)
+
+
+def validation_due(every: float, plan: Plan, step: int) -> bool:
+    """Whether a validation comes after ``step`` steps: each ``every`` epochs (0 = never between), and at the end."""
+    steps = max(1, round(every * plan.per_epoch)) if every else 0
+    return step >= plan.total or bool(steps and step % steps == 0)
 
 
 def stop_reason(stop: Stop, plan: Plan, position: Position) -> str:

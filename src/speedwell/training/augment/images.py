@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..recipe import Augment
+from .geometry import FILL
 
 __all__ = ["augmented"]
-
-GREY = 114
 
 
 def augmented(pixels: np.ndarray, augment: Augment, rng: np.random.Generator) -> np.ndarray:
@@ -70,5 +69,5 @@ def _cut_out(pixels: np.ndarray, side: int, rng: np.random.Generator) -> np.ndar
     places = np.stack([rng.integers(0, height, n), rng.integers(0, width, n)], axis=1)
     for i, (y, x) in enumerate(places.tolist()):
         top, left = max(0, y - side // 2), max(0, x - side // 2)
-        out[i, top : y + (side + 1) // 2, left : x + (side + 1) // 2] = GREY
+        out[i, top : y + (side + 1) // 2, left : x + (side + 1) // 2] = FILL
     return out

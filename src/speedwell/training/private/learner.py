@@ -20,7 +20,6 @@ from ...core.errors import DivergenceError, PrivacyError, ResumeError
 from ..batch import Batch
 from ..guard import LARGEST, gradient_norm, implausible_samples
 from ..learner import Learner, StepResult, seed_all
-from ..optimizers import set_learning_rate
 from ..recipe import Privacy
 from .accountant import Spent, delta_for, noise_for, pld_epsilon, rdp_epsilon
 from .gradients import SampleGradients
@@ -106,13 +105,7 @@ class PrivateLearner(Learner):
         self.left_out += len(batch) - len(sound) + int(sum(bad.sum() for bad in self._bad))
         self._add_noise(number)
         norm = gradient_norm(self.parameters)
-        if self.recipe.clip and float(norm) > self.recipe.clip:
-            torch._foreach_mul_([p.grad for p in self.parameters if p.grad is not None], self.recipe.clip / norm)
-        set_learning_rate(self.optimizer, rate)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        if self.average is not None:
-            self.average.update()
+        self._update(norm, rate)
         self._look_at_weights(number)
         return StepResult(None, float(norm), None, forward, backward, time.perf_counter() - began)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from ..averaging import warmed
 from .stack import Stack
 
 __all__ = ["Averages"]
@@ -31,7 +32,7 @@ class Averages:
         for k in which:
             if self.decays[k]:
                 self.updates[k] += 1
-                decay = min(self.decays[k], (1 + self.updates[k]) / (10 + self.updates[k]))
+                decay = warmed(self.decays[k], self.updates[k])
                 mine = [rows[k] for rows in self._rows.values()]
                 torch._foreach_lerp_(mine, [rows[k] for rows in self._now.values()], 1 - decay)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +17,8 @@ from ...core.digest import array_digest, bytes_digest
 from ...core.errors import DataError, DataNotFoundError, UsageError
 from ...core.signature import Signature, TensorSpec
 from ...inputs import EncodedSplit
-from ...sources import call_module
 from ..batch import Batch, batch_maker
-from ..loader import AHEAD, ahead
+from ..evaluate import evaluated
 from ..recipe import Augment
 
 __all__ = ["FeatureBatches", "Features"]
@@ -106,43 +106,35 @@ class FeatureBatches:
 def _encode(
     folder: Path, encoder: nn.Module, signature: Signature, split: EncodedSplit, output: str, batch: int
 ) -> None:
-    make = batch_maker(split, Augment())
-    # texts of one length together: little is padded
-    order = np.arange(len(split)) if split.lengths is None else np.argsort(split.lengths, kind="stable")
-    mode = encoder.training
-    encoder.eval()
     values: np.ndarray | None = None
 
-    def made() -> Iterator[Batch]:
-        return (make(order[i : i + batch], None) for i in range(0, len(order), batch))
+    def keep(outputs: dict[str, np.ndarray], targets: Any, samples: np.ndarray) -> None:
+        nonlocal values
+        del targets
+        found = _chosen(outputs, output)
+        if len(found) != len(samples):
+            raise UsageError(f"the encoder gives {list(found.shape)} for {len(samples)} samples")
+        if values is None:
+            shape = (len(split), *found.shape[1:])
+            values = np.lib.format.open_memmap(folder / "features.npy", "w+", np.float32, shape)
+        if found.shape[1:] != values.shape[1:]:
+            raise UsageError(
+                f"features are {list(values.shape[1:])}, then {list(found.shape[1:])}",
+                "They need one size: name a pooled output.",
+            )
+        values[samples] = found
 
-    try:
-        with torch.inference_mode():
-            for part in ahead(made, AHEAD):
-                found = _chosen(call_module(encoder, part.inputs, signature), output).float().numpy()
-                if len(found) != len(part):
-                    raise UsageError(f"the encoder gives {list(found.shape)} for {len(part)} samples")
-                if values is None:
-                    shape = (len(split), *found.shape[1:])
-                    values = np.lib.format.open_memmap(folder / "features.npy", "w+", np.float32, shape)
-                if found.shape[1:] != values.shape[1:]:
-                    raise UsageError(
-                        f"features are {list(values.shape[1:])}, then {list(found.shape[1:])}",
-                        "They need one size: name a pooled output.",
-                    )
-                values[part.samples] = found
-    finally:
-        encoder.train(mode)
+    evaluated(encoder, signature, batch_maker(split, Augment()), split, keep, batch)
     assert values is not None, "a split has at least one sample"
     values.flush()  # type: ignore[attr-defined]
 
 
-def _chosen(outputs: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:
+def _chosen(outputs: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     if name:
         if name not in outputs:
             raise UsageError(f"the encoder has no output {name!r}", f"There are: {', '.join(outputs)}.")
         return outputs[name]
-    floats: Sequence[torch.Tensor] = [v for v in outputs.values() if v.is_floating_point()]
+    floats = [v for v in outputs.values() if v.dtype.kind == "f"]
     if not floats:
         raise UsageError(f"the encoder gives no floats: {', '.join(outputs)}", "Name an output.")
     return floats[0]

@@ -13,8 +13,10 @@ from ...core.errors import UsageError
 from ...core.signature import Signature
 from ...sources import call_module
 from ..batch import Batch
-from ..guard import LARGEST, Skip, implausible_samples
+from ..guard import LARGEST, Skip, fault_of
 from ..losses.classification import class_output
+from ..optimizers import freeze
+from ..order import step_seed
 from ..recipe import Recipe
 from .agreement import check_recipes
 from .averages import Averages
@@ -68,7 +70,7 @@ class StackedLearner:
         if teacher is not None:
             teacher.eval().requires_grad_(False)
         for network in networks:
-            _freeze(network, recipes[0].freeze)
+            freeze(network, recipes[0].freeze)
         self.stack = Stack(networks)
         if not self.stack.trained:
             raise UsageError(f"freeze {list(recipes[0].freeze)} leaves nothing to train", "Leave a layer out of it.")
@@ -147,13 +149,13 @@ class StackedLearner:
         if self._chain is None:
             assert self._vectorised is not None, "one of both is there"
             if number is not None:
-                torch.default_generator.manual_seed(_drawn([r.seed for r in self.recipes], number))
+                torch.default_generator.manual_seed(step_seed([r.seed for r in self.recipes], number))
             return self._vectorised(inputs, stacked, number is not None)
         generators: list[torch.Generator] | None = None
         if number is not None:
             generators = []
             if self._chain.random:
-                generators = [torch.Generator().manual_seed(_drawn([r.seed], number, 0, 0)) for r in self.recipes]
+                generators = [torch.Generator().manual_seed(step_seed([r.seed], number, 0, 0)) for r in self.recipes]
         (x,) = inputs.values() if not self.signature.inputs else (inputs[n] for n in self.signature.input_names)
         return self._chain(x, stacked, generators)
 
@@ -243,12 +245,8 @@ def _together(batch: Batch | Sequence[Batch]) -> tuple[Mapping[str, torch.Tensor
 
 
 def _fault(batch: Batch, number: int) -> Skip | None:
-    bad = implausible_samples(batch.inputs)
-    if bool(bad.any()):
-        return Skip(number, "input", tuple(batch.samples[bad.numpy()].tolist()))
-    if batch.targets.numel() and int(batch.targets.min()) < 0:
-        return Skip(number, "label", tuple(batch.samples.tolist()))
-    return None
+    what, samples = fault_of(batch.inputs, batch.targets, batch.samples)
+    return Skip(number, what, samples) if what else None
 
 
 def _norms(gradients: Mapping[str, Sequence[torch.Tensor]], k: int) -> torch.Tensor:
@@ -256,17 +254,3 @@ def _norms(gradients: Mapping[str, Sequence[torch.Tensor]], k: int) -> torch.Ten
     each = torch._foreach_norm([row for rows in gradients.values() for row in rows])
     norms: torch.Tensor = torch.stack(each).view(-1, k).norm(dim=0)
     return norms
-
-
-def _drawn(seeds: Sequence[int], *place: int) -> int:
-    """The seed of a step's generator; for one candidate that of ``learner.py``."""
-    return int(np.random.SeedSequence([*seeds, 1, *place]).generate_state(1, np.uint64)[0]) % (1 << 63)
-
-
-def _freeze(network: nn.Module, prefixes: tuple[str, ...]) -> None:
-    names = [n for n, _ in network.named_parameters()]
-    for prefix in prefixes:
-        if not any(n.startswith(prefix) for n in names):
-            raise UsageError(f"freeze names {prefix!r}, and no parameter starts so", f"There are: {names[0]}, ...")
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_(not name.startswith(prefixes) if prefixes else True)

@@ -13,10 +13,9 @@ from ...core.errors import UsageError
 from ..batch import Batch
 from ..guard import MOST_SKIPS
 from ..loader import Loader
-from ..optimizers import learning_rate
-from ..recipe import Recipe
+from ..optimizers import rate_at
 from ..state import Position
-from ..stop import Plan, diverged, planned, stop_reason
+from ..stop import diverged, planned, stop_reason, validation_due
 from .learner import StackedLearner
 from .shared import SharedLearner
 
@@ -75,8 +74,10 @@ class _Together:
             for batch in self._batches(epoch):
                 self._step(batch, number)
                 number += 1
-                if self._due(number):
-                    self._validate()
+                if self.validate is not None and validation_due(
+                    self.recipes[0].validate_every, self.plans[0], number
+                ):  # fmt: skip
+                    self._validate(self.validate)
                 self._end(time.monotonic() - began)
                 if len(self.ended) == len(self.recipes):
                     break
@@ -92,41 +93,20 @@ class _Together:
             yield [batch for batch, _ in parts]
 
     def _step(self, batch: Batch | list[Batch], number: int) -> None:
-        rates = [_rate(r, p, number) for r, p in zip(self.recipes, self.plans, strict=True)]
+        rates = [rate_at(r, number, p.total) for r, p in zip(self.recipes, self.plans, strict=True)]
         done = self.learner.step(batch, number, rates)
         for k, at in enumerate(self.positions):
             if k in self.ended:
                 continue
-            if done.skips[k] is not None:
-                self.positions[k] = replace(
-                    at, step=number + 1, skips=at.skips + 1, skips_in_a_row=at.skips_in_a_row + 1
-                )
-                continue
-            loss = float(done.losses[k])
-            recent = loss if at.recent_loss is None else 0.9 * at.recent_loss + 0.1 * loss
-            start = recent if at.updates < 5 else at.start_loss
-            self.positions[k] = replace(
-                at, step=number + 1, updates=at.updates + 1, recent_loss=recent, start_loss=start, skips_in_a_row=0
-            )
+            self.positions[k] = at.skipped() if done.skips[k] is not None else at.stepped(float(done.losses[k]))
 
-    def _due(self, number: int) -> bool:
-        if self.validate is None:
-            return False
-        plan, share = self.plans[0], self.recipes[0].validate_every
-        every = max(1, round(share * plan.per_epoch)) if share else 0
-        return number >= plan.total or bool(every and number % every == 0)
-
-    def _validate(self) -> None:
-        assert self.validate is not None, "asked only where there is one"
-        for k, metric in enumerate(self.validate(self.learner)):
-            at = self.positions[k]
+    def _validate(self, validate: Callable[[Learners], Sequence[float]]) -> None:
+        for k, metric in enumerate(validate(self.learner)):
             if k in self.ended:
                 continue
-            if at.best is None or metric > at.best:
-                self.positions[k] = replace(at, best=float(metric), best_step=at.step, since_best=0)
+            self.positions[k], better = self.positions[k].validated(float(metric))
+            if better:
                 self.best[k] = self.learner.state(k)
-            else:
-                self.positions[k] = replace(at, since_best=at.since_best + 1)
 
     def _end(self, seconds: float) -> None:
         """Retire the candidates that have met a condition."""
@@ -149,7 +129,3 @@ class _Together:
         reason, failed = self.ended[k]
         weights = self.best[k] if k in self.best else self.learner.state(k)
         return CandidateTrained(reason, failed, self.positions[k], self.positions[k].best, weights)
-
-
-def _rate(recipe: Recipe, plan: Plan, number: int) -> float:
-    return recipe.optimizer.lr * learning_rate(recipe.schedule, number, plan.total)

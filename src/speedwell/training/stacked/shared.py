@@ -112,7 +112,7 @@ class SharedLearner:
 
     def state(self, k: int) -> dict[str, torch.Tensor]:
         """Copies of candidate ``k``'s weights and buffers by name, averaged where its recipe says so."""
-        with _averaged([self.learners[k]]):
+        with self.learners[k].averaged():
             return {n: v.detach().clone() for n, v in self.learners[k].network.state_dict().items()}
 
     @torch.no_grad()
@@ -131,6 +131,5 @@ def _averaged(learners: Iterable[Learner]) -> Iterator[None]:
     """Inside, the networks hold their averaged weights."""
     with contextlib.ExitStack() as held:
         for learner in learners:
-            if learner.average is not None:
-                held.enter_context(learner.average.applied())
+            held.enter_context(learner.averaged())
         yield

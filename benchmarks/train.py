@@ -21,7 +21,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from typing import Any
 
 from interval import paired_ratio
 from record import Record, parser
+from speedwell.workflow.train_processes import rank_environments
 from train_data import CASES, prepare
 
 FLOORS = {"resnet-20": 1.25, "minilm": 1.15, "detector": 1.3}
@@ -48,19 +48,10 @@ def run(case: str, side: str, folder: Path, seconds: float, threads: int, world:
         if done.returncode:
             raise RuntimeError(done.stderr[-2000:])
         return float(json.loads(done.stdout.splitlines()[-1])["speed"])
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    children = []
-    for rank in range(world):
-        named = {"RANK": rank, "WORLD_SIZE": world, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        environment = {
-            **base,
-            **{k: str(v) for k, v in named.items()},
-            "GLOO_SOCKET_IFNAME": "lo",
-            "TORCH_CPP_LOG_LEVEL": "ERROR",
-        }
-        children.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
+    children = [
+        subprocess.Popen(command, env={**base, **named}, stdout=subprocess.PIPE, text=True)
+        for named in rank_environments(world)
+    ]
     said = [child.communicate()[0] for child in children]
     if any(child.returncode for child in children):
         raise RuntimeError("a process of two failed")

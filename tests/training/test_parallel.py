@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from speedwell.workflow.train_processes import rank_environments
 
 from .test_restart import SCRIPT, end
 
@@ -17,15 +18,9 @@ RANKS = Path(__file__).with_name("ranks_process.py")
 
 
 def together(world: int, *arguments: str, script: Path = RANKS) -> list[subprocess.CompletedProcess[str]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     children = []
-    for rank in range(world):
-        environment = {
-            **os.environ, "RANK": str(rank), "WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1",
-        }  # fmt: skip
+    for named in rank_environments(world):
+        environment = {**os.environ, **named, "OMP_NUM_THREADS": "1"}
         children.append(
             subprocess.Popen(
                 [sys.executable, str(script), *arguments], env=environment, stdout=subprocess.PIPE,

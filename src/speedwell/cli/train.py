@@ -109,18 +109,13 @@ def _tables(
 ) -> dict[str, Any]:
     """The recipe file's tables, or new ones, with what the command line says over them."""
     from ..training.recipe_file import read_recipe
-    from ..workflow.train_settings import arguments_of, set_value
+    from ..workflow.train_settings import arguments_of, beside, set_value
 
     if what is None:
         raise UsageError("nothing to train", "Name a network or a recipe: speedwell train residual --data photos/")
     tables: dict[str, Any] = {}
     if what.endswith(".toml"):
-        tables = read_recipe(Path(what))
-        home = Path(what).absolute().parent
-        for name in ("data", "validation", "test", "weights", "teacher_weights"):
-            path = tables.get(name)
-            if isinstance(path, str) and not Path(path).exists() and (home / path).exists():
-                tables[name] = str(home / path)
+        tables = beside(read_recipe(Path(what)), Path(what).absolute().parent)
     else:
         tables["network"] = what
     tables |= {name: value for name, value in given.items() if value is not None}

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from speedwell.measure.parent import die_with
 from speedwell.measure.reply import Reply, write_message
 
 __all__ = ["ADDRESS_SLACK", "LENGTH", "main"]
@@ -28,7 +29,6 @@ LENGTH = struct.Struct(">Q")
 # Torch and OpenVINO reserve far more addresses than they touch; resident memory is what the parent watches. The cap on
 # addresses only turns an absurd request (terabytes) into MemoryError where the kernel would grant it.
 ADDRESS_SLACK = 256 << 30
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if follow:
-        _die_with(parent)
+        die_with(parent)
     with os.fdopen(request, "rb") as requests:
         setup = _receive(requests)
         if setup is None:
@@ -120,14 +120,6 @@ def _cap_addresses(size: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard == resource.RLIM_INFINITY or size <= hard:
         resource.setrlimit(resource.RLIMIT_AS, (size, hard))
-
-
-def _die_with(parent: int) -> None:
-    import ctypes
-
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the line above
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,7 +30,15 @@ class Row:
 
 
 class Watch(Protocol):
-    """Calls come from the training's thread; no call raises for what it is asked to show."""
+    """Calls come from the training's thread; no call raises for what it is asked to show. ``metric``: its name, set
+    before the first call.
+    """
+
+    metric: str
+
+    def header(self, facts: Mapping[str, str]) -> None:
+        """What is trained on what, by heading; by those who know it, before ``started``."""
+        ...
 
     def started(self, plan: Plan, step: int) -> None:
         """Training begins, or goes on, at ``step``. Called again where the plan changes."""
@@ -44,6 +53,10 @@ class Watch(Protocol):
 
 class NullWatch:
     """Says nothing."""
+
+    metric = ""
+
+    def header(self, facts: Mapping[str, str]) -> None: ...
 
     def started(self, plan: Plan, step: int) -> None: ...
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..core.errors import RunError
 from ..core.evidence import Evidence
-from ..inputs import EncodedSplit, TextTransform
+from ..inputs import EncodedSplit
 from ..report import ShownSample
 from .differing_boxes import shown_boxes
 from .kept_answers import kept_answers, prepared_of
 from .prepared import Prepared
 from .run_folder import RunFolder
+from .seen import seen
 
 __all__ = ["Differing", "differing_of", "shown_samples"]
 
@@ -72,31 +71,7 @@ def shown_samples(folder: RunFolder) -> list[ShownSample]:
                 original=found.name(int(found.original.answers[i])),
                 winner=found.name(int(found.winner.answers[i])),
                 truth=found.name(target) if target >= 0 else "",
-                **_seen(found.split, i),
+                **seen(found.split, i),
             )
         )
     return samples
-
-
-def _seen(split: EncodedSplit, i: int) -> dict[str, Any]:
-    encoded = split.encoded(i)
-    if isinstance(split.transform, TextTransform):
-        return {"text": text_of(split, i)}
-    if "pixels" in encoded:
-        from PIL import Image
-
-        pixels, buffer = np.asarray(encoded["pixels"]), io.BytesIO()
-        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG")
-        return {"image": buffer.getvalue()}
-    return {"text": split.origins[i]}
-
-
-def text_of(split: EncodedSplit, i: int) -> str:
-    """The words of a sample, from its tokens."""
-    from tokenizers import Tokenizer
-
-    transform = split.transform
-    if not isinstance(transform, TextTransform):
-        raise RunError("the samples are no texts")
-    tokenizer = Tokenizer.from_str(transform.tokenizer)
-    return str(tokenizer.decode(np.asarray(split.encoded(i)["ids"]).tolist(), skip_special_tokens=True))

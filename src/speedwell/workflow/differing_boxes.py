@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +14,7 @@ from ..tasks.boxes import Detections, overlaps
 from .kept_answers import kept_answers
 from .prepared import Prepared
 from .run_folder import RunFolder
+from .seen import png_of
 
 __all__ = ["partners", "picture_of", "shown_boxes"]
 
@@ -106,15 +106,8 @@ def _sample(split: EncodedSplit, i: int, a: Detections, b: Detections, name: Cal
 
 def picture_of(split: EncodedSplit, i: int, objects: Objects) -> tuple[bytes, tuple[int, int]]:
     """The picture as the network saw it, without its border, as PNG; and its size. Empty where only floats are kept."""
-    from PIL import Image
-
     x1, y1, x2, y2 = (round(v) for v in objects.window)
     encoded = split.encoded(i)
     if "pixels" not in encoded:
         return b"", (y2 - y1, x2 - x1)
-    pixels = np.asarray(encoded["pixels"])[y1:y2, x1:x2]
-    if getattr(split.transform, "colour", "rgb") == "bgr":
-        pixels = pixels[..., ::-1]
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)).save(buffer, "PNG")
-    return buffer.getvalue(), (y2 - y1, x2 - x1)
+    return png_of(split, np.asarray(encoded["pixels"])[y1:y2, x1:x2]), (y2 - y1, x2 - x1)

@@ -13,8 +13,9 @@ from pathlib import Path
 from ..core.errors import DataNotFoundError, LabelMismatchError, OutputError
 from ..core.verdict import AccuracyClaim
 from ..measure import judge_with_labels, parse_promise, settle_promise
-from .differing import Differing, differing_of, text_of
+from .differing import Differing, differing_of
 from .run_folder import RunFolder
+from .seen import text_of
 
 __all__ = ["Labelling", "label"]
 

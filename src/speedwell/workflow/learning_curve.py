@@ -11,7 +11,8 @@ from ..core.atomic import write_atomic
 from ..core.errors import UsageError
 from ..core.record import encode
 from ..training.curve import SHARES, LearningCurve, fit_curve
-from .train import RESULT, TrainResult, read_result, run_training
+from .train import run_training
+from .train_result import RESULT, TrainResult, read_result
 from .train_settings import TrainSettings
 
 __all__ = ["run_curve"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,57 +14,14 @@ from ..core.extras import try_import
 from ..core.hardware import Hardware
 from ..core.record import content_hash, decode, encode
 from ..report.training_screen import TrainingScreen
-from ..training.private.accountant import Spent
 from .train_processes import run_processes, tell_parent
-from .train_settings import TrainSettings, recipe_for, set_value
+from .train_result import RESULT, TrainResult, read_result
+from .train_settings import TrainSettings, set_value
 from .train_words import closing
 
-__all__ = ["TrainResult", "resumed_settings", "train"]
+__all__ = ["TrainResult", "read_result", "resumed_settings", "run_training", "train"]
 
 RUN = "train.json"
-RESULT = "result.json"
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a training came to; also ``result.json`` in its folder.
-
-    ``metric``: its name; ``validation``, ``test``: 0..1, None where there was none; ``test_low``, ``test_high``: the
-    two-sided 95 % interval of the test score; ``counts``: samples by split. Milliseconds of a step and operations:
-    ``forward`` and ``backward`` operations are those of one sample. ``skipped``: steps that the guard left out.
-    ``epsilon``, ``privacy``: of private training, else None.
-    """
-
-    folder: Path
-    network: str
-    task: str
-    metric: str
-    validation: float | None
-    test: float | None
-    test_low: float | None
-    test_high: float | None
-    counts: Mapping[str, int]
-    classes: tuple[str, ...]
-    parameters: int
-    epochs: float
-    steps: int
-    seconds: float
-    samples_per_second: float
-    forward_ms: float
-    backward_ms: float
-    update_ms: float
-    forward_operations: int
-    backward_operations: int
-    update_operations: int
-    reason: str
-    skipped: tuple[str, ...] = ()
-    epsilon: float | None = None
-    privacy: Spent | None = None
-
-    @property
-    def model(self) -> Path:
-        """The folder that ``speedwell accelerate`` opens."""
-        return self.folder / "model"
 
 
 def train(
@@ -99,17 +55,6 @@ def train(
     return found
 
 
-def read_result(folder: Path) -> TrainResult:
-    """What a finished training in ``folder`` came to. Raises ``ResumeError`` where it has not finished."""
-    try:
-        found: TrainResult = decode(TrainResult, json.loads((folder / RESULT).read_text()))
-        return found
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ResumeError(
-            f"{folder} holds no finished training: {error}", f"Go on with: speedwell train --resume {folder}"
-        ) from error
-
-
 def run_training(
     settings: TrainSettings, folder: Path, resume: bool, watch: Any = None, words: tuple[str, ...] = ()
 ) -> TrainResult | None:
@@ -140,7 +85,7 @@ def _in_this_process(settings: TrainSettings, folder: Path, resume: bool, watch:
         if not resume and ranks.first:
             _begin(folder, settings)
         ranks.barrier()
-        result: TrainResult = TrainingRun(settings, folder, ranks, watch).run()
+        result = TrainingRun(settings, folder, ranks, watch).run()
         if not ranks.first:
             return None
         write_atomic(folder / RESULT, (json.dumps(encode(result), indent=1, allow_nan=False) + "\n").encode())
@@ -199,11 +144,3 @@ def _settings(recipe: Any, changes: Mapping[str, Any]) -> TrainSettings:
             inner = tables.setdefault("recipe", {})
             set_value(inner, f"{name.replace('__', '.')}={json.dumps(value)}")
     return TrainSettings.of(tables, home)
-
-
-def default_recipe(task: str, settings: TrainSettings) -> Any:
-    """The recipe in force: the default for the task, then what the settings say."""
-    from ..networks import NETWORKS
-
-    fine_tuning = settings.network not in NETWORKS and not settings.network.startswith("timm:")
-    return recipe_for(task, fine_tuning or bool(settings.weights), settings.recipe)

@@ -21,8 +21,6 @@ from .train_settings import TrainSettings
 __all__ = ["TrainData", "part_of", "read_sets", "split_sets", "write_data"]
 
 VALIDATION_SHARE, VALIDATION_MOST = 0.1, 2500
-NAMES = {"train": "train", "validation": "selection", "test": "confirmation"}
-"""A training's words for the splits that the rest of Speedwell names otherwise."""
 
 
 @dataclass(frozen=True, eq=False)

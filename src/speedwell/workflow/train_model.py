@@ -12,6 +12,7 @@ import numpy as np
 from ..core.errors import UsageError
 from ..core.model import Model
 from ..core.protocols import Task
+from ..core.record import encode
 from ..inputs import LetterboxTransform, Samples, TextTransform, Transform
 from ..networks import NETWORKS
 from ..sources import new_model
@@ -55,8 +56,6 @@ def hints_of(model: Model, transform: Transform, classes: tuple[str, ...], saved
     """What the trained model is to say of its preprocessing: the very transform that it was trained with, of which
     ``saved`` is the folder.
     """
-    from ..core.record import encode
-
     hints: dict[str, Any] = {k: v for k, v in model.origin.hints.items() if k not in ("image", "text", "classes")}
     if isinstance(transform, TextTransform):
         hints["text"] = {"tokenizer": str(saved / "tokenizer.json"), "max_length": transform.max_length}

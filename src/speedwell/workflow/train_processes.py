@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -15,14 +14,14 @@ from pathlib import Path
 from ..core import errors
 from ..core.errors import SpeedwellError, WorkerLostError
 from ..measure import thread_environment
+from ..measure.parent import die_with
 
-__all__ = ["CHILD", "follow_parent", "leave", "run_processes", "tell_parent"]
+__all__ = ["CHILD", "follow_parent", "leave", "rank_environments", "run_processes", "tell_parent"]
 
 CHILD = "SPEEDWELL_TRAIN_CHILD"
 """Set in a child: its parent's process id."""
 GRACE = 15.0
 """Seconds that the others have to end by themselves after one of them has gone."""
-_PR_SET_PDEATHSIG = 1
 
 
 def run_processes(folder: Path, processes: int, threads: int, arguments: tuple[str, ...] = ()) -> None:
@@ -33,8 +32,10 @@ def run_processes(folder: Path, processes: int, threads: int, arguments: tuple[s
     """
     for old in folder.glob("error-*.json"):
         old.unlink()
-    port = _free_port()
-    children = [_start(folder, rank, processes, threads, port, arguments) for rank in range(processes)]
+    common = {**os.environ, **thread_environment(threads), CHILD: str(os.getpid())}
+    children = [
+        _start(folder, rank, {**common, **named}, arguments) for rank, named in enumerate(rank_environments(processes))
+    ]
     asked = False
     try:
         while any(child.poll() is None for child in children):
@@ -63,9 +64,7 @@ def follow_parent() -> None:
     """In a child: die with the parent, however it ends (Linux)."""
     parent = os.environ.get(CHILD)
     if parent and sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != int(parent):  # it went before we asked to be told
-            os.kill(os.getpid(), signal.SIGKILL)
+        die_with(int(parent))
 
 
 def leave(code: int) -> None:
@@ -85,23 +84,26 @@ def tell_parent(folder: Path, error: SpeedwellError) -> None:
         (folder / f"error-{os.environ['RANK']}.json").write_text(json.dumps(error.as_dict()))
 
 
-def _start(
-    folder: Path, rank: int, world: int, threads: int, port: int, arguments: tuple[str, ...]
-) -> subprocess.Popen[bytes]:
-    environment = {
-        **os.environ,
-        **thread_environment(threads),
-        "RANK": str(rank),
+def rank_environments(world: int) -> list[dict[str, str]]:
+    """The variables by which ``world`` processes on this machine find each other (``training.joined``), one mapping
+    each.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    common = {
         "WORLD_SIZE": str(world),
-        "LOCAL_RANK": str(rank),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         # the name of this machine may not resolve where there is no network; all of it stays here anyway
         "GLOO_SOCKET_IFNAME": "lo",
         # torch's remark on a choice that is ours (``Ranks.wrapped``)
         "TORCH_CPP_LOG_LEVEL": "ERROR",
-        CHILD: str(os.getpid()),
     }
+    return [{**common, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(world)]
+
+
+def _start(folder: Path, rank: int, environment: dict[str, str], arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "speedwell", "train", "--resume", str(folder), *arguments]
     if rank == 0:
         return subprocess.Popen(command, env=environment, start_new_session=True)
@@ -157,9 +159,3 @@ def _errors(folder: Path) -> list[SpeedwellError]:
         kind = getattr(errors, record["error"], SpeedwellError)
         found.append(kind(record["what"], record["fix"]))
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import UsageError
+from ..networks import NETWORKS
 from ..training.recipe import Augment, Optimizer, Recipe, Schedule, Stop
 from ..training.recipe_file import merged
 
-__all__ = ["TrainSettings", "recipe_for", "set_value"]
+__all__ = ["TrainSettings", "arguments_of", "beside", "default_recipe", "recipe_for", "set_value"]
+
+PATHS = ("data", "validation", "test", "weights", "teacher_weights")
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,27 @@ class TrainSettings:
             raise UsageError(f"the recipe says {unknown[0]!r}", f"At the top it may say: {', '.join(sorted(known))}.")
         if missing := [name for name in ("network", "data") if name not in tables]:
             raise UsageError(f"nothing says {' and '.join(missing)}", "Name them in the file or on the command line.")
-        values = dict(tables)
-        for name in ("data", "validation", "test", "weights", "teacher_weights"):
-            path = values.get(name)
-            if folder and isinstance(path, str) and not Path(path).exists() and (folder / path).exists():
-                values[name] = str(folder / path)
+        values = beside(tables, folder) if folder else dict(tables)
         for name in ("arguments", "options", "recipe"):
             if not isinstance(values.get(name, {}), Mapping):
                 raise UsageError(f"{name} is {values[name]!r}", f"Write a table: [{name}].")
         return TrainSettings(**values)
+
+
+def beside(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """``tables`` with the paths that do not exist here, but in ``folder``, as they are from here."""
+    values = dict(tables)
+    for name in PATHS:
+        path = values.get(name)
+        if isinstance(path, str) and not Path(path).exists() and (folder / path).exists():
+            values[name] = str(folder / path)
+    return values
+
+
+def default_recipe(task: str, settings: TrainSettings) -> Recipe:
+    """The recipe in force: the default for the task, then what the settings say."""
+    fine_tuning = settings.network not in NETWORKS and not settings.network.startswith("timm:")
+    return recipe_for(task, fine_tuning or bool(settings.weights), settings.recipe)
 
 
 def recipe_for(task: str, fine_tuning: bool, tables: Mapping[str, Any]) -> Recipe:

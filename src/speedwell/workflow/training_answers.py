@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..inputs import EncodedSplit, TextTransform
+from ..inputs import EncodedSplit
 from ..report import ShownSample
 from ..report.training_page import Answered
 from ..tasks import class_scores
+from .seen import seen
 
 __all__ = ["answered"]
 
 MOST = 12
 """Of each kind."""
+SIDE = 160
+"""Pixels on the page, of a picture that has fewer."""
 
 
 def answered(
@@ -49,7 +51,7 @@ def answered(
                 original="",
                 winner=f"{name(int(answers[k]))}, {100 * sure[k]:.0f} %",
                 truth=name(int(targets[k])),
-                **_seen(split, int(index[k])),
+                **_shown(split, int(index[k])),
             ),
             bool(answers[k] == targets[k]),
         )
@@ -63,25 +65,6 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     return made
 
 
-def _seen(split: EncodedSplit, i: int) -> dict[str, Any]:
-    """The sample as the network met it: an enlarged picture, or the words of its tokens."""
-    encoded = split.encoded(i)
-    if isinstance(split.transform, TextTransform):
-        from tokenizers import Tokenizer
-
-        tokenizer = Tokenizer.from_str(split.transform.tokenizer)
-        return {"text": str(tokenizer.decode(np.asarray(encoded["ids"]).tolist(), skip_special_tokens=True)).strip()}
-    if "pixels" not in encoded:
-        return {"text": split.origins[i]}
-    from PIL import Image
-
-    pixels = np.asarray(encoded["pixels"])
-    if getattr(split.transform, "colour", "rgb") == "bgr":
-        pixels = pixels[..., ::-1]
-    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
-    if max(image.size) < 160:  # pixels of a tiny picture as squares, not as a blur
-        factor = 160 // max(image.size) or 1
-        image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return {"image": buffer.getvalue(), "text": split.origins[i]}
+def _shown(split: EncodedSplit, i: int) -> dict[str, Any]:
+    """With the name of a picture beside it."""
+    return {"text": split.origins[i], **seen(split, i, SIDE)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ..core.evidence import Evidence
 from ..core.model import Model
 from ..core.record import dumps, encode, loads
 from ..core.signature import Signature
-from ..inputs import EncodedSplit, Transform
+from ..inputs import EncodedSplit, Samples, Transform
 from ..measure.binomial import binomial_bounds
 from ..networks import NETWORKS
 from ..sources import build_module, load_model, save_trained
@@ -27,10 +27,12 @@ from ..training.loop import train as run_loop
 from ..training.losses import make_loss
 from ..training.private import PrivateLearner
 from ..training.recipe_file import write_recipe
+from ..training.watch import NullWatch, Watch
 from .train_data import TrainData, read_sets, split_sets, write_data
 from .train_model import begin, hints_of
 from .train_private import finished, private_index, private_parts, private_settings
-from .train_settings import TrainSettings
+from .train_result import TrainResult
+from .train_settings import TrainSettings, default_recipe
 from .train_words import header
 from .training_report import write_report
 
@@ -45,9 +47,8 @@ class TrainingRun:
     def __init__(self, settings: TrainSettings, folder: Path, ranks: Ranks, watch: Any) -> None:
         import torch
 
-        from .train import default_recipe
-
-        self.settings, self.folder, self.ranks, self.watch = settings, folder, ranks, watch
+        self.settings, self.folder, self.ranks = settings, folder, ranks
+        self.watch: Watch = watch if watch is not None and ranks.first else NullWatch()
         name = settings.task or (NETWORKS[settings.network][0] if settings.network in NETWORKS else "")
         self.task_name = name or guess_task(settings.data, _nothing(), settings.options)
         self.task: Any = build(self.task_name, settings.options)
@@ -58,9 +59,7 @@ class TrainingRun:
         if settings.threads:
             torch.set_num_threads(settings.threads)
 
-    def run(self) -> Any:
-        from .train import TrainResult
-
+    def run(self) -> TrainResult:
         model, data = self._prepared()
         of_model = getattr(self.task, "of_model", None)
         if of_model is not None:
@@ -70,14 +69,10 @@ class TrainingRun:
         signature = Signature(model.signature.inputs, ())
         teacher = self._teacher(model)
         parameters = sum(p.numel() for p in network.parameters())
-        if self.watch is not None and self.ranks.first:
-            self.watch.metric = self.task.metric_name
-            if hasattr(self.watch, "header"):
-                self.watch.header(
-                    header(self.settings, self.recipe, self.task_name, model, data, parameters, self.ranks.world)
-                )
-            for line in data.told:
-                self.watch.note(line)
+        self.watch.metric = self.task.metric_name
+        self.watch.header(header(self.settings, self.recipe, self.task_name, model, data, parameters, self.ranks.world))
+        for line in data.told:
+            self.watch.note(line)
         loss = make_loss(self.task_name, self.recipe.loss, model.origin.hints)
         make = batch_maker(data.train, self.recipe.augment)
         validate: Any = self._judge(data.validation, signature)
@@ -86,17 +81,17 @@ class TrainingRun:
         if self.private:
             learner, loader = private_parts(
                 self.folder, make, len(data.train), network, loss, self.recipe, signature, teacher, self.ranks,
-                self._say,
+                self.watch.warning,
             )  # fmt: skip
             validate = validate if self.settings.validation else None
         else:
-            learner = Learner(network, loss, self.recipe, signature, teacher, self.ranks, self._say)
+            learner = Learner(network, loss, self.recipe, signature, teacher, self.ranks, self.watch.warning)
             lengths = data.train.lengths if self.recipe.bucket else None
             loader = Loader(
                 make, len(data.train), self.recipe.batch, self.recipe.seed, lengths, self.ranks.rank, self.ranks.world
             )
         done = run_loop(learner, loader, self.folder, validate, self.watch, data.train.origins)
-        result, best = self._finished(TrainResult, model, data, done, signature)
+        result, best = self._finished(model, data, done, signature)
         if isinstance(learner, PrivateLearner):
             spent = finished(self.folder, learner, done.plan.total, self.settings)
             result = replace(result, epsilon=spent.epsilon, privacy=spent)
@@ -115,6 +110,7 @@ class TrainingRun:
         if self.private:
             index = private_index(self.settings, index)
         begun = self.folder / "begun.json"
+        data = None
         if self.ranks.first:
             if not begun.is_file():
                 (self.folder / "recipe.toml").write_text(write_recipe(encode(self.recipe)))
@@ -123,12 +119,13 @@ class TrainingRun:
                 )
                 transform.save(self.folder / "start" / "transform")
                 write_atomic(begun, dumps(model).encode())
-            transform = Transform.open(self.folder / "start" / "transform")
-            write_data(self.folder / "data", samples, index, transform, told)
+            data = self._data(samples, index, told)
         self.ranks.barrier()
-        model = loads(Model, begun.read_text())
+        return loads(Model, begun.read_text()), data or self._data(samples, index, told)
+
+    def _data(self, samples: Samples, index: Mapping[str, np.ndarray], told: tuple[str, ...]) -> TrainData:
         transform = Transform.open(self.folder / "start" / "transform")
-        return model, write_data(self.folder / "data", samples, index, transform, told)
+        return write_data(self.folder / "data", samples, index, transform, told)
 
     def _judge(self, split: EncodedSplit, signature: Signature) -> Callable[[Any], float]:
         make = batch_maker(split, self.recipe.augment)
@@ -145,9 +142,7 @@ class TrainingRun:
 
         return validate
 
-    def _finished(
-        self, kind: Any, model: Model, data: TrainData, done: Trained, signature: Signature
-    ) -> tuple[Any, Any]:
+    def _finished(self, model: Model, data: TrainData, done: Trained, signature: Signature) -> tuple[TrainResult, Any]:
         """Hand over the best weights, and look at the test set once. (The result, the network.)"""
         hints = hints_of(model, data.train.transform, data.classes, self.folder / "start" / "transform")
         if self.ranks.first:
@@ -166,7 +161,7 @@ class TrainingRun:
         counts = {"train": len(data.train), "validation": len(data.validation)}
         if data.test is not None:
             counts["test"] = len(data.test)
-        result = kind(
+        result = TrainResult(
             folder=self.folder,
             network=self.settings.network,
             task=self.task_name,
@@ -209,10 +204,6 @@ class TrainingRun:
                 "Teacher and student must take the same inputs, by the same names.",
             )
         return build_module(found)
-
-    def _say(self, text: str) -> None:
-        if self.watch is not None:
-            self.watch.warning(text)
 
 
 def _nothing() -> Model:

@@ -230,6 +230,7 @@ def test_a_killed_process_of_several_is_a_typed_error_and_the_run_resumes(images
         ({"recipe": {"lr": 1.0}}, UsageError, "lr"),
         ({"recipe": 3}, UsageError, "table"),
         ({"arguments": {"depth": 9}}, UsageError, "depth is 9"),
+        ({"arguments": {"depth": 8, "width": 4, "classes": 2}}, LabelMismatchError, "label 2 is beyond .* 2 outputs"),
         ({"task": "poetry"}, UsageError, "poetry"),
         ({"threads": -1}, UsageError, "threads -1"),
         ({"weights": "none.safetensors"}, ModelError, "none.safetensors"),
@@ -358,3 +359,5 @@ def test_a_detector_learns_and_opens_with_its_letterbox_and_its_boxes(tmp_path):
     assert isinstance(transform, LetterboxTransform)
     assert not transform.assumed
     assert task.detection["style"] == "grid"
+    with pytest.raises(LabelMismatchError, match="label 9 is beyond the model's 4 classes"):
+        train({**tables, "arguments": {**tables["arguments"], "classes": 4}}, tmp_path / "narrow")

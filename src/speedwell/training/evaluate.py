@@ -27,15 +27,17 @@ def evaluated(
     judge: Callable[[dict[str, np.ndarray], Any, np.ndarray], Any],
     batch: int,
     ranks: Ranks | None = None,
+    index: np.ndarray | None = None,
 ) -> tuple[list[Any], np.ndarray]:
     """(what ``judge(outputs, targets, samples)`` said of each batch, the samples in that order). With several
-    processes each computes a share and all get the whole.
+    processes each computes a share and all get the whole. ``index``: int64, positions in ``split``; default all.
 
     The network's mode is put back after it.
     """
     ranks = ranks or Ranks()
     lengths = split.lengths
-    order = np.arange(len(split)) if lengths is None else np.argsort(lengths, kind="stable")
+    index = np.arange(len(split)) if index is None else index
+    order = index if lengths is None else index[np.argsort(lengths[index], kind="stable")]
     mine = order[ranks.rank :: ranks.world]
     pieces = [mine[i : i + batch] for i in range(0, len(mine), batch)]
     before = network.training

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.atomic import write_atomic
-from ..core.errors import UsageError
+from ..core.errors import LabelMismatchError, UsageError
 from ..core.evidence import Evidence
 from ..core.model import Model
 from ..core.record import dumps, encode, loads
@@ -75,6 +75,7 @@ class TrainingRun:
             self.watch.note(line)
         loss = make_loss(self.task_name, self.recipe.loss, model.origin.hints)
         make = batch_maker(data.train, self.recipe.augment)
+        self._require_outputs(network, signature, data.train)
         validate: Any = self._judge(data.validation, signature)
         learner: Learner
         loader: Loader
@@ -128,12 +129,7 @@ class TrainingRun:
         return write_data(self.folder / "data", samples, index, transform, told)
 
     def _judge(self, split: EncodedSplit, signature: Signature) -> Callable[[Any], float]:
-        make = batch_maker(split, self.recipe.augment)
-
-        def said(outputs: dict[str, np.ndarray], targets: Any, samples: np.ndarray) -> Evidence:
-            del targets
-            found: Evidence = self.task.evidence(outputs, split.truth(samples))
-            return found
+        make, said = batch_maker(split, self.recipe.augment), self._evidence(split)
 
         def validate(network: Any) -> float:
             parts, order = evaluated(network, signature, make, split, said, EVALUATION_BATCH, self.ranks)
@@ -141,6 +137,28 @@ class TrainingRun:
             return float(self.task.metric(whole))
 
         return validate
+
+    def _evidence(self, split: EncodedSplit) -> Callable[[dict[str, np.ndarray], Any, np.ndarray], Evidence]:
+        def said(outputs: dict[str, np.ndarray], targets: Any, samples: np.ndarray) -> Evidence:
+            del targets
+            found: Evidence = self.task.evidence(outputs, split.truth(samples))
+            return found
+
+        return said
+
+    def _require_outputs(self, network: Any, signature: Signature, split: EncodedSplit) -> None:
+        """Raise ``LabelMismatchError`` where the network has no output for a class of ``split``: it is asked for one
+        sample that has the highest. A loss would index beyond the outputs.
+        """
+        tops = [int(o.classes.max(initial=-1)) for o in split.truth()] if split.has_objects else split.targets
+        at = np.array([int(np.argmax(tops))])
+        make = batch_maker(split, self.recipe.augment)
+        try:
+            evaluated(network, signature, make, split, self._evidence(split), 1, index=at)
+        except LabelMismatchError as error:
+            raise LabelMismatchError(
+                error.what, "Train a network that is built for all classes of the data."
+            ) from error
 
     def _finished(self, model: Model, data: TrainData, done: Trained, signature: Signature) -> tuple[TrainResult, Any]:
         """Hand over the best weights, and look at the test set once. (The result, the network.)"""

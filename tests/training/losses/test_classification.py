@@ -67,13 +67,6 @@ def test_the_class_scores_are_found_among_outputs():
         class_output({"hidden": hidden})
 
 
-@pytest.mark.parametrize("label", [-1, 5, 99])
-def test_a_label_without_an_output_is_named(label):
-    with pytest.raises(LabelMismatchError, match=str(label)):
-        ClassLoss(Loss()).labels_fit({"output": torch.zeros(2, 5)}, torch.tensor([0, label]))
-    ClassLoss(Loss()).labels_fit({"output": torch.zeros(2, 5)}, torch.tensor([0, 4]))
-
-
 @settings(deadline=None)
 @given(logits, logits, st.floats(0.5, 8))
 def test_the_soft_loss_is_zero_only_for_the_teachers_own_answer(student, teacher, temperature):

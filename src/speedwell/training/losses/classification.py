@@ -29,18 +29,6 @@ class ClassLoss:
             return self._focal(scores, targets)
         return functional.cross_entropy(scores, targets, label_smoothing=self.choice.smoothing)
 
-    def labels_fit(self, outputs: Mapping[str, torch.Tensor], targets: torch.Tensor) -> None:
-        """Raise ``LabelMismatchError`` for a label that no output stands for."""
-        scores = class_output(outputs, self.output)
-        count = 2 if scores.ndim == 1 or scores.shape[1] == 1 else scores.shape[1]
-        low, high = torch.aminmax(targets)
-        if int(low) < 0 or int(high) >= count:
-            wrong = int(low) if int(low) < 0 else int(high)
-            raise LabelMismatchError(
-                f"a label is {wrong}, the network has {count} outputs (classes 0 to {count - 1})",
-                "Build the network with as many classes as the data has.",
-            )
-
     def _focal(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """-(1 - p)^gamma log p of the right class; smoothing is applied to log p as in cross-entropy."""
         logs = functional.log_softmax(scores, dim=1)

@@ -1,15 +1,17 @@
-"""Write a file whole or not at all."""
+"""Write a file, or a folder, whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import OutputError
 
-__all__ = ["sync_folder", "write_atomic"]
+__all__ = ["sync_folder", "whole_folder", "write_atomic"]
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -30,6 +32,27 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}", "Free space there, or choose another place."
         ) from error
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A new folder beside ``folder`` to be filled. It takes that name, and the place of what lies there, once the block
+    ends well; else it goes. For one writer at a time; a power cut may lose what the system had not written yet.
+    """
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True, mode=0o700)
+    try:
+        yield part
+        if folder.exists():
+            old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+            folder.rename(old)
+            part.rename(folder)
+            shutil.rmtree(old)
+        else:
+            part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import mmap
 import os
-import shutil
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..core.atomic import whole_folder
 from ..core.errors import CorruptSampleError, DataError, DataNotFoundError, EmptySplitError, InputMismatchError
 from .object_table import ObjectTable
 from .objects import Objects
@@ -137,20 +137,8 @@ class EncodedSplit:
         """
         if not len(index):
             raise EmptySplitError(f"there is no sample to write into {folder.name}", "Give more data.")
-        scratch = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True, mode=0o700)
-        try:
-            _write(scratch, samples, [int(i) for i in index], transform)
-            if folder.exists():
-                old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-                folder.rename(old)
-                scratch.rename(folder)
-                shutil.rmtree(old)
-            else:
-                scratch.rename(folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        with whole_folder(folder) as part:
+            _write(part, samples, [int(i) for i in index], transform)
         return cls.open(folder)
 
     @classmethod

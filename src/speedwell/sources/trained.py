@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import Model, Origin, decode, encode
+from ..core.atomic import whole_folder
 from ..core.errors import ModelNotFoundError, UnsupportedModelError, UsageError
 from .factory import partial_signature
 from .payload import MODULE, WEIGHTS, new_payload, read_payload
@@ -54,21 +55,17 @@ def save_trained(model: Model, weights: Path, folder: Path, hints: Mapping[str, 
     """Write ``model``'s payload with other ``weights`` (safetensors) and its ``hints`` to ``folder``, which appears
     whole or not at all. A tokenizer that the hints name goes along.
     """
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(model.payload, part)
-    shutil.copyfile(weights, part / WEIGHTS)
-    told = {k: v for k, v in hints.items() if v is not None}
-    text = dict(told.get("text") or {})
-    if text.get("tokenizer"):
-        if Path(text["tokenizer"]).resolve() != (part / TOKENIZER).resolve():
-            shutil.copyfile(text["tokenizer"], part / TOKENIZER)
-        told["text"] = {**text, "tokenizer": TOKENIZER}
-    record = encode(Origin(model.origin.kind, model.origin.reference, model.origin.versions, told))
-    (part / ORIGIN).write_text(json.dumps({"schema": SCHEMA, "origin": record}, indent=1, allow_nan=False) + "\n")
-    if folder.exists():
-        shutil.rmtree(folder)
-    part.rename(folder)
+    with whole_folder(folder) as part:
+        shutil.copytree(model.payload, part, dirs_exist_ok=True)
+        shutil.copyfile(weights, part / WEIGHTS)
+        told = {k: v for k, v in hints.items() if v is not None}
+        text = dict(told.get("text") or {})
+        if text.get("tokenizer"):
+            if Path(text["tokenizer"]).resolve() != (part / TOKENIZER).resolve():
+                shutil.copyfile(text["tokenizer"], part / TOKENIZER)
+            told["text"] = {**text, "tokenizer": TOKENIZER}
+        record = encode(Origin(model.origin.kind, model.origin.reference, model.origin.versions, told))
+        (part / ORIGIN).write_text(json.dumps({"schema": SCHEMA, "origin": record}, indent=1, allow_nan=False) + "\n")
 
 
 def _payload_of(reference: str) -> Path | None:

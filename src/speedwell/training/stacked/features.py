@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...core.atomic import whole_folder
 from ...core.digest import array_digest, bytes_digest
 from ...core.errors import DataError, DataNotFoundError, UsageError
 from ...core.signature import Signature, TensorSpec
@@ -57,18 +56,11 @@ class Features:
                 return found
         except (DataNotFoundError, DataError):
             pass  # there is none, or none that can be used: it is made anew
-        scratch = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True, mode=0o700)
-        try:
-            _encode(scratch, encoder, signature, split, output, batch)
-            np.save(scratch / "targets.npy", split.targets.astype(np.int64))
+        with whole_folder(folder) as part:
+            _encode(part, encoder, signature, split, output, batch)
+            np.save(part / "targets.npy", split.targets.astype(np.int64))
             facts = {"schema": SCHEMA, "key": key, "n": len(split)}
-            (scratch / "features.json").write_text(json.dumps(facts), encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)
-            scratch.rename(folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            (part / "features.json").write_text(json.dumps(facts), encoding="utf-8")
         return cls.open(folder)
 
     @classmethod

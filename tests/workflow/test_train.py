@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -29,6 +31,7 @@ from speedwell.core.errors import (
     UsageError,
     WorkerLostError,
 )
+from speedwell.inputs import store
 from speedwell.workflow.train import TrainResult, resumed_settings, train
 from speedwell.workflow.train_settings import TrainSettings, arguments_of, recipe_for, set_value
 
@@ -266,6 +269,32 @@ def test_data_that_cannot_be_learnt_from_is_a_typed_error(images, texts, tmp_pat
     (other / "red").rename(other / "pink")
     with pytest.raises(LabelMismatchError, match="pink"):
         train({**SMALL, "data": str(images / "train"), "test": str(other)}, tmp_path / "run t")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # tensorboard's thread meets it too
+@pytest.mark.parametrize("size", ["16k", "120k", "240k"])  # the start, the data, a checkpoint
+def test_a_full_disk_is_told_and_the_training_goes_on_when_there_is_room(images, tmp_path, monkeypatch, size):
+    """A small file system of its own where that can be mounted; elsewhere a writer that meets the system's error."""
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(small)]
+    mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    tables = {**SMALL, "data": str(images / "train"), "recipe": {"stop": {"steps": 4}, "checkpoint_seconds": 0.0}}
+    try:
+        with monkeypatch.context() as patch:
+            if not mounted:
+                patch.setattr(store, "_write", Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+            with pytest.raises(OutputError, match=r"full|cannot write") as told:
+                train(tables, small / "run")
+        assert "oom" in told.value.fix or "Free space" in told.value.fix
+        if mounted:
+            subprocess.run(["mount", "-o", "remount,size=20m", str(small)], check=True)
+        done = train({}, small / "run", resume=True)
+        assert done.steps == 4
+    finally:
+        if mounted:
+            # lazily: tensorboard's thread, which met the full disk, may hold its file a little longer
+            subprocess.run(["umount", "--lazy", str(small)], check=True)
 
 
 def test_test_samples_that_were_trained_on_are_left_out_of_the_test(images, tmp_path):

@@ -28,8 +28,8 @@ class History:
         self._path = folder / FILE
         kept = [row for row in read_history(folder) if row["step"] <= step]
         write_atomic(self._path, "".join(json.dumps(row) + "\n" for row in kept).encode())
+        self._events = _events(folder / EVENTS, step)  # writes at once, and may fail for it: nothing is open yet
         self._file = self._path.open("a", encoding="utf-8")
-        self._events = _events(folder / EVENTS, step)
 
     def add(self, row: Row) -> None:
         self._file.write(json.dumps({k: v for k, v in asdict(row).items() if v is not None}) + "\n")

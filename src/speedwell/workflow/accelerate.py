@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import DataError, JobError, ModelError, OutputError, ResumeError, UsageError
+from ..core.errors import DataError, JobError, ModelError, ResumeError, UsageError
 from ..core.hardware import Hardware
 from ..core.outcome import Outcome
 from ..core.record import decode, encode
@@ -22,6 +22,7 @@ from ..search import Budget, Ledger, Store, describe
 from . import handover
 from .accelerated import Accelerated
 from .confirming import confirm
+from .full_disk import full_disk
 from .header import header_of
 from .live import take_live
 from .offering import check_names, engine_offers
@@ -33,9 +34,6 @@ from .settings import Settings
 from .workers import Workers
 
 __all__ = ["accelerate", "run_accelerate"]
-
-LEAST_FREE = 1 << 20
-"""With fewer bytes free beside the run, a worker's failure is put down to the full disk."""
 
 
 def accelerate(
@@ -148,12 +146,9 @@ def run_accelerate(
             finally:
                 measured = len(store.outcomes())
     except (ModelError, DataError, UsageError, JobError) as error:
-        if isinstance(error, JobError) and folder.free_bytes < LEAST_FREE:
-            raise OutputError(
-                f"the disk that holds {folder.path} is full ({folder.free_bytes / 1e3:.0f} kB free), "
-                f"so a worker failed: {error.what}",
-                f"Make room, then go on: speedwell accelerate --resume {folder.path}",
-            ) from error
+        resumed = f"speedwell accelerate --resume {folder.path}"
+        if isinstance(error, JobError) and (full := full_disk(folder.path, "a worker", error.what, resumed)):
+            raise full from error
         if measured <= 1 and resume is None:
             folder.remove()  # what was asked for cannot be done: a resumed run would end here again
         raise

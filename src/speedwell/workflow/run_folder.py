@@ -88,11 +88,6 @@ class RunFolder:
         """Where the best-so-far bundle lies when no ``--out`` was given."""
         return self.path / "bundle"
 
-    @property
-    def free_bytes(self) -> int:
-        """What the disk that holds the run still takes."""
-        return shutil.disk_usage(self.path).free
-
     def read(self, name: str) -> Any:
         """A JSON file of the run, or None where it is not there. Raises ``ResumeError`` where it cannot be read."""
         try:

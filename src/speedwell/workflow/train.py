@@ -14,6 +14,7 @@ from ..core.extras import try_import
 from ..core.hardware import Hardware
 from ..core.record import content_hash, decode, encode
 from ..report.training_screen import TrainingScreen
+from .full_disk import full_disk
 from .train_processes import run_processes, tell_parent
 from .train_result import RESULT, TrainResult, read_result
 from .train_settings import TrainSettings, set_value
@@ -75,6 +76,12 @@ def run_training(
     except SpeedwellError as error:
         tell_parent(folder, error)
         raise
+    except Exception as error:  # safetensors and numpy have errors of their own for a full disk
+        full = full_disk(folder, "the training", str(error), f"speedwell train --resume {folder}")
+        if full is None:
+            raise
+        tell_parent(folder, full)
+        raise full from error
 
 
 def _in_this_process(settings: TrainSettings, folder: Path, resume: bool, watch: Any) -> TrainResult | None:

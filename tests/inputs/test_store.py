@@ -50,11 +50,10 @@ def test_batches_are_what_the_transform_gives(digits, tmp_path):
     assert split.classes == ("a", "b", "c")
 
 
-def test_what_is_opened_again_is_mapped_and_equal(digits, tmp_path):
+def test_what_is_opened_again_is_equal(digits, tmp_path):
     EncodedSplit.write(tmp_path / "a", samples(digits[0][:20]), range(20), IMAGE)
     split = EncodedSplit.open(tmp_path / "a")
-    assert isinstance(split._fields["pixels"], np.memmap)
-    assert isinstance(np.load(tmp_path / "a" / "field0.npy", mmap_mode="r"), np.memmap)
+    assert np.array_equal(split.field("pixels")[:], np.load(tmp_path / "a" / "field0.npy"))
     assert split.transform == IMAGE
     assert len(split.first(7)) == 7
     assert np.array_equal(split.first(7).batch([6])["x"], split.batch([6])["x"])

@@ -1,9 +1,8 @@
-"""``EncodedSplit``: one split's encoded samples on disk, memory-mapped, so that workers share them without copies."""
+"""``EncodedSplit``: one split's encoded samples on disk, which workers share without copies."""
 
 from __future__ import annotations
 
 import json
-import mmap
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from ..core.atomic import whole_folder
 from ..core.errors import CorruptSampleError, DataError, DataNotFoundError, EmptySplitError, InputMismatchError
 from .object_table import ObjectTable
 from .objects import Objects
+from .rows import Rows
 from .samples import BadSample, Sample, Samples, check_bad
 from .transform import Transform
 
@@ -40,7 +40,7 @@ class EncodedSplit:
         self,
         folder: Path,
         transform: Transform,
-        fields: Mapping[str, np.ndarray],
+        fields: Mapping[str, Rows],
         offsets: Mapping[str, np.ndarray],
         targets: np.ndarray,
         digests: Sequence[str],
@@ -87,30 +87,20 @@ class EncodedSplit:
         targets: np.ndarray = self.targets if index is None else self.targets[np.asarray(index, np.int64)]
         return targets
 
-    def field(self, name: str) -> np.ndarray | None:
-        """All samples' values of a field, memory-mapped, first axis = sample; None where there is no such field, or
-        where its length differs from sample to sample.
+    def field(self, name: str) -> Rows | None:
+        """All samples' values of a field, a row each; None where there is no such field, or where its length differs
+        from sample to sample.
         """
         return None if name in self._offsets else self._fields.get(name)
-
-    def release(self) -> None:
-        """Let the system take back the memory that mapped pages hold: they are read again where they are needed.
-
-        Without it a process that has gone through its data once seems to hold all of it.
-        """
-        for array in self._fields.values():
-            mapped = getattr(array, "_mmap", None)
-            if mapped is not None:
-                mapped.madvise(mmap.MADV_DONTNEED)
 
     def encoded(self, i: int) -> dict[str, np.ndarray]:
         """Sample ``i`` as ``transform.encode`` gave it."""
         if not 0 <= i < len(self):
             raise IndexError(f"sample {i} of {len(self)}")
         sample = {}
-        for name, array in self._fields.items():
+        for name, rows in self._fields.items():
             at = self._offsets.get(name)
-            sample[name] = array[i] if at is None else array[at[i] : at[i + 1]]
+            sample[name] = rows[i] if at is None else rows[int(at[i]) : int(at[i + 1])]
         return sample
 
     def batch(self, index: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
@@ -152,17 +142,17 @@ class EncodedSplit:
             if facts["schema"] != SCHEMA:
                 raise DataError(f"{path} has schema {facts['schema']!r}, this version reads {SCHEMA}")
             n = int(facts["n"])
-            fields = {name: _map(folder / f"{file}.npy") for name, file in facts["fields"].items()}
-            offsets = {name: _map(folder / f"{facts['fields'][name]}.offsets.npy") for name in facts["ragged"]}
-            targets = _map(folder / "targets.npy")
+            fields = {name: Rows(folder / f"{file}.npy") for name, file in facts["fields"].items()}
+            offsets = {name: _load(folder / f"{facts['fields'][name]}.offsets.npy") for name in facts["ragged"]}
+            targets = _load(folder / "targets.npy")
             digests, origins, classes = facts["digests"], facts["origins"], facts["classes"]
             bad = [BadSample(**b) for b in facts["bad"]]
             objects = ObjectTable.open(folder) if facts.get("objects") else None  # older folders do not say
         except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError) as error:
             raise DataError(f"the encoded split {folder} is damaged: {error}", "Delete it and run again.") from error
         whole = len(targets) == len(digests) == len(origins) == n and all(
-            len(offsets[name]) == n + 1 and int(offsets[name][-1]) == len(array) if name in offsets else len(array) == n
-            for name, array in fields.items()
+            len(offsets[name]) == n + 1 and int(offsets[name][-1]) == len(rows) if name in offsets else len(rows) == n
+            for name, rows in fields.items()
         )
         if not whole or (objects is not None and len(objects) != n):
             raise DataError(f"the encoded split {folder} is damaged: counts disagree", "Delete it and run again.")
@@ -306,13 +296,6 @@ def _encoded(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _map(path: Path) -> np.ndarray:
-    """The array of a ``.npy`` file: mapped, or read where it is empty (an empty file cannot be mapped)."""
-    with path.open("rb") as f:
-        version = np.lib.format.read_magic(f)
-        shape, _, dtype = (
-            np.lib.format.read_array_header_1_0(f) if version == (1, 0) else np.lib.format.read_array_header_2_0(f)
-        )
-    empty = 0 in shape or dtype.itemsize == 0
-    array: np.ndarray = np.load(path, mmap_mode=None if empty else "r", allow_pickle=False)
+def _load(path: Path) -> np.ndarray:
+    array: np.ndarray = np.load(path, allow_pickle=False)
     return array

@@ -13,10 +13,7 @@ from ..inputs import EncodedSplit, ImageTransform, LetterboxTransform
 from .augment.images import augmented
 from .recipe import Augment
 
-__all__ = ["ArrayBatches", "Batch", "BatchMaker", "ImageBatches", "PixelTensors", "Touched", "batch_maker"]
-
-AROUND = 64 << 10
-MAPPED_MOST = 256 << 20
+__all__ = ["ArrayBatches", "Batch", "BatchMaker", "ImageBatches", "PixelTensors", "batch_maker"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,34 +41,16 @@ class BatchMaker(Protocol):
     def __call__(self, index: np.ndarray, rng: np.random.Generator | None) -> Batch: ...
 
 
-class Touched:
-    """Counts what a maker has read of its split, and lets mapped memory go before it adds up: the system maps up to
-    ``AROUND`` bytes for each sample that is met, and a process that went through a large set would seem to hold it.
-    """
-
-    def __init__(self, split: EncodedSplit) -> None:
-        self._split, self._bytes = split, 0
-
-    def add(self, samples: int, size: int) -> None:
-        """``samples`` of together ``size`` bytes were copied out."""
-        self._bytes += size + samples * AROUND
-        if self._bytes > MAPPED_MOST:
-            self._split.release()
-            self._bytes = 0
-
-
 class ArrayBatches:
     """Any encoded split, through its own transform. ``drop_tokens``: share of a text's tokens hidden from attention."""
 
     def __init__(self, split: EncodedSplit, augment: Augment) -> None:
         self.split = split
-        self._touched = Touched(split)
         self._drop = augment.drop_tokens
         self._mask = getattr(split.transform, "roles", {}).get("attention_mask", "")
 
     def __call__(self, index: np.ndarray, rng: np.random.Generator | None) -> Batch:
         arrays = self.split.batch(index)
-        self._touched.add(len(index), sum(a.nbytes for a in arrays.values()))
         if rng is not None and self._drop and self._mask in arrays:
             mask = arrays[self._mask]
             keep = rng.random(mask.shape) >= self._drop
@@ -96,7 +75,7 @@ class PixelTensors:
 
 
 class ImageBatches:
-    """Images of an ``ImageTransform``: bytes are gathered from the memory-mapped split, augmented as bytes, and made
+    """Images of an ``ImageTransform``: bytes are gathered from the split, augmented as bytes, and made
     floats by ``PixelTensors``.
     """
 
@@ -104,15 +83,13 @@ class ImageBatches:
         transform = split.transform
         assert isinstance(transform, ImageTransform), "batch_maker chooses"
         self.split, self.augment = split, augment
-        self._touched = Touched(split)
         self._tensors = PixelTensors(transform)
         pixels = split.field("pixels")
         assert pixels is not None, "batch_maker chooses"
         self._pixels = pixels
 
     def __call__(self, index: np.ndarray, rng: np.random.Generator | None) -> Batch:
-        pixels = self._pixels[index]
-        self._touched.add(len(index), pixels.nbytes)
+        pixels = self._pixels.gather(index)
         if rng is not None:
             pixels = augmented(pixels, self.augment, rng)
         return Batch(self._tensors(pixels), torch.from_numpy(self.split.targets[index].astype(np.int64)), index)

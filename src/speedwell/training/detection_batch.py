@@ -1,4 +1,4 @@
-"""``DetectionBatches``: pictures and their objects from a memory-mapped split, augmented one by one."""
+"""``DetectionBatches``: pictures and their objects from an encoded split, augmented one by one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from ..inputs import EncodedSplit, ImageTransform, LetterboxTransform
 from ..inputs.objects import Objects
 from .augment.detection import DetectionAugmentation, augment
-from .batch import Batch, PixelTensors, Touched
+from .batch import Batch, PixelTensors
 from .losses.targets import DetectionTargets
 from .recipe import Augment
 
@@ -24,7 +24,7 @@ class DetectionBatches:
         assert isinstance(transform, (ImageTransform, LetterboxTransform)), "batch_maker chooses"
         pixels = split.field("pixels")
         assert pixels is not None, "batch_maker chooses"
-        self.split, self._pixels, self._touched = split, pixels, Touched(split)
+        self.split, self._pixels = split, pixels
         self._tensors = PixelTensors(transform)
         self._options = DetectionAugmentation(
             flip=0.5 if choice.flip else 0.0,
@@ -37,7 +37,6 @@ class DetectionBatches:
     def __call__(self, index: np.ndarray, rng: np.random.Generator | None) -> Batch:
         pairs = [self._read(int(i)) if rng is None else self._augmented(int(i), rng) for i in index]
         height, width, channels = self._pixels.shape[1:]
-        self._touched.add(4 * len(index), 4 * len(index) * height * width * channels)  # a mosaic reads four
         # a share of a small last batch may be empty where several processes train
         pixels = np.stack([p for p, _ in pairs]) if pairs else np.zeros((0, height, width, channels), np.uint8)
         return Batch(self._tensors(pixels), DetectionTargets.of([o for _, o in pairs]), index)
@@ -48,4 +47,4 @@ class DetectionBatches:
     def _read(self, i: int) -> tuple[np.ndarray, Objects]:
         objects = self.split.objects(i)
         assert objects is not None, "batch_maker chooses"
-        return np.asarray(self._pixels[i]), objects
+        return self._pixels[i], objects

@@ -1,4 +1,4 @@
-"""The data of a training: read, split without overlap, decoded once into memory-mapped files beside the run."""
+"""The data of a training: read, split without overlap, decoded once into files beside the run."""
 
 from __future__ import annotations
 

@@ -88,6 +88,29 @@ def test_the_module_that_sends_statistics_is_never_imported() -> None:
     assert answer.stdout.strip() == "[]"
 
 
+def test_ctrl_c_after_two_sessions_ended_in_the_order_of_their_beginning(tmp_path: Path) -> None:
+    code = (
+        "import gc, os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from speedwell.engines import OpenVino\n"
+        "from speedwell.testing.engine_models import NETWORKS\n"
+        "from speedwell.testing.engines import workload\n"
+        "model, work = NETWORKS[0].make('onnx', Path(sys.argv[1])), workload(NETWORKS[0])\n"
+        "first = OpenVino().compile(model, work, Path(sys.argv[1]))\n"
+        "second = OpenVino().compile(model, work, Path(sys.argv[1]))\n"
+        "first.close(); del first; gc.collect()\n"
+        "second.close(); del second; gc.collect()\n"
+        "try:\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (answer.returncode, answer.stdout.strip()) == (0, "interrupted"), answer.stderr
+
+
 def test_a_machine_that_it_has_no_build_for_is_named() -> None:
     answer = OpenVino().availability(replace(Hardware.here(), architecture="riscv64"))
     assert not answer.ok

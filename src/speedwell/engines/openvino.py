@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +24,7 @@ from .installed import installed
 from .operator_times import operator_times
 from .precision import asked, machine, no_bf16
 
-__all__ = ["OpenVino", "OpenVinoSession"]
+__all__ = ["OpenVino", "OpenVinoSession", "shared_core"]
 
 MINIMUM = "2025.0"
 ARCHITECTURES = ("x86_64", "AMD64", "aarch64", "arm64")
@@ -173,7 +174,7 @@ class OpenVinoSession:
             "PERF_COUNT": counters,
         }
         try:
-            graph = ov.Core().read_model(self._model.payload)
+            graph = shared_core().read_model(self._model.payload)
             if len(graph.inputs) != len(signature.inputs) or len(graph.outputs) != len(signature.outputs):
                 raise EngineError(
                     f"openvino sees {len(graph.inputs)} inputs and {len(graph.outputs)} outputs,"
@@ -186,7 +187,7 @@ class OpenVinoSession:
                     for port, spec in zip(graph.inputs, signature.inputs, strict=True)
                 }
             )
-            return ov.Core().compile_model(graph, "CPU", settings)
+            return shared_core().compile_model(graph, "CPU", settings)
         except EngineError:
             raise
         except Exception as error:
@@ -204,6 +205,18 @@ class OpenVinoSession:
                 name = FORMATS.get(info["runtimePrecision"].astype(str).lower(), "float32")
                 counts[name] = counts.get(name, 0) + 1
         return counts
+
+
+@functools.cache
+def shared_core() -> Any:
+    """OpenVINO's ``Core``, one a process, kept to its end.
+
+    Each with a CPU plugin gives the thread that makes it a signal stack of its own, and takes it back with its end as
+    if the last made were always the first to go. Of two, the first closed first, the main thread is left on a stack
+    that is unmapped, and the next Ctrl-C is a segmentation fault (found with OpenVINO 2026, with and without
+    faulthandler).
+    """
+    return _library().Core()
 
 
 def _library() -> ModuleType:

@@ -20,6 +20,7 @@ import pytest
 
 from ..core import Arrays, Context, Form, Hardware, Kind, Model, Pass, Step, Workload, path_digest, try_import
 from ..core.errors import PreconditionError
+from ..engines.openvino import shared_core
 from ..passes import reference
 from .pass_models import NETWORKS, Network
 
@@ -71,8 +72,7 @@ def answers(engine: str, model: Model, inputs: Arrays) -> dict[str, np.ndarray]:
     if engine == "onnxruntime":
         run = try_import("onnxruntime").InferenceSession(str(model.payload), providers=["CPUExecutionProvider"])
         return dict(zip(names, run.run(names, feed), strict=True))
-    core = try_import("openvino").Core()
-    made = core.compile_model(str(model.payload), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    made = shared_core().compile_model(str(model.payload), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = made(feed)
     return {name: np.array(found[name]) for name in names}
 

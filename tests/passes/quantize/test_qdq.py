@@ -5,6 +5,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 
+from speedwell.engines.openvino import shared_core
 from speedwell.passes import reference
 from speedwell.passes.closeness import sqnr_db
 from speedwell.passes.graph import infer_shapes, name_nodes, prune
@@ -101,9 +102,7 @@ def test_weights_that_stay_float_are_float_in_the_engine_too(model_of, normal, e
         options.log_severity_level = 3
         got = onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
     else:
-        import openvino
-
-        core = openvino.Core()
+        core = shared_core()
         compiled = core.compile_model(core.read_model(made, b""), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         got = compiled({"x": x})[0]
     assert sqnr_db(want, got) > 35

@@ -10,6 +10,7 @@ import onnx
 import pytest
 
 from speedwell.core.errors import PreconditionError, UsageError
+from speedwell.engines.openvino import shared_core
 from speedwell.passes import QuantizeStatic, reference
 from speedwell.passes.closeness import sqnr_db
 from speedwell.passes.quantize.keep import kept_float
@@ -55,10 +56,7 @@ def run_by_onnxruntime(model, folder):
 
 def precisions_in_openvino(model, kinds):
     """The precision of each executed layer of the given kinds, with the name."""
-    import openvino
-
-    core = openvino.Core()
-    compiled = core.compile_model(str(model.payload), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = shared_core().compile_model(str(model.payload), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = []
     for op in compiled.get_runtime_model().get_ops():
         facts = {k: str(v.astype(str)) if hasattr(v, "astype") else str(v) for k, v in op.get_rt_info().items()}

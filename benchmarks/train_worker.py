@@ -19,6 +19,7 @@ from speedwell.inputs import EncodedSplit
 from speedwell.networks import build_network
 from speedwell.training import Learner, Loader, batch_maker, joined
 from speedwell.training.augment.detection import DetectionAugmentation, augment
+from speedwell.training.kept_memory import kept_memory
 from speedwell.training.losses import ClassLoss, DetectionLoss, DetectionTargets
 from speedwell.training.order import sample_rng
 from speedwell.training.recipe import Augment, Loss, Optimizer, Recipe
@@ -57,7 +58,7 @@ def augment_of(case: str) -> Augment:
 
 def ours(case: str, split: EncodedSplit, seconds: float) -> dict[str, float]:
     """The package's own loader and learner, guard and all."""
-    with joined() as ranks:
+    with joined() as ranks, kept_memory():
         recipe = Recipe(optimizer=optimizer_of(case), augment=augment_of(case), batch=BATCH[case])
         names = ("input_ids", "attention_mask") if case == "minilm" else ("image",)
         signature = Signature(tuple(TensorSpec(n, "float32", ()) for n in names), ())

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -141,3 +144,31 @@ def test_gray_images_make_gray_batches(tmp_path):
     transform = ImageTransform("image", (8, 8), colour="gray")
     split = EncodedSplit.write(tmp_path / "gray", samples, np.arange(8), transform)
     assert batch_maker(split, Augment())(np.arange(4), None).inputs["image"].shape == (4, 1, 8, 8)
+
+
+def test_the_loader_s_thread_starts_no_second_team_of_threads(tmp_path):
+    """More OpenMP threads than cores sleep at every barrier: what makes batches leaves torch's parallelism alone."""
+    script = (
+        "import os, sys, threading\n"
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "import torch\n"
+        "from speedwell.inputs import EncodedSplit, ImageTransform, Samples\n"
+        "from speedwell.training import Loader, batch_maker\n"
+        "from speedwell.training.recipe import Augment\n"
+        "torch.set_num_threads(3)\n"
+        "torch.ones(1 << 20).add_(1).sum()\n"
+        "pictures = np.zeros((64, 96, 96, 3), np.uint8)\n"
+        "samples = Samples(lambda i: pictures[i], np.zeros(64, np.int64), [str(i) for i in range(64)], ('a',))\n"
+        "split = EncodedSplit.write(Path(sys.argv[1]), samples, np.arange(64), ImageTransform('x', (96, 96)))\n"
+        "count = lambda: len(os.listdir('/proc/self/task'))\n"
+        "before = count()\n"
+        "loader = Loader(batch_maker(split, Augment(flip=True, crop=4, zoom=0.5, cutout=8)), 64, 32, 0)\n"
+        "made = loader.epoch(0)\n"
+        "next(made), next(made)\n"
+        "print(count() - before - sum(t.name == 'speedwell-loader' for t in threading.enumerate()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "s")], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) <= 0

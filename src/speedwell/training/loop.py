@@ -17,6 +17,7 @@ from .checkpoint import newest_checkpoint, write_checkpoint
 from .guard import Guard
 from .history import History
 from .interruption import Interruption
+from .kept_memory import kept_memory
 from .learner import Learner, StepResult
 from .loader import Loader
 from .operations import Operations, count_operations
@@ -238,6 +239,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     training = Training(learner, loader, folder, validate, watch or NullWatch(), origins)
     try:
-        return training.run()
+        with kept_memory():
+            return training.run()
     finally:
         training.close()

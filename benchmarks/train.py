@@ -14,10 +14,10 @@ packages; ``--texts train.csv``), the detector on digits on textures, 160 x 160.
 Limits. Both sides do the same operations in the same library; what is to be won is beside them: the layout that
 oneDNN wants (channels-last, 1.27 on ResNet-20 by itself), padding that is not computed (batches of one length: as many
 times as a random batch's longest text is longer than its mean), memory that is not given back between steps (24,000
-page faults a step of a ResNet-20), and data made while the network computes, by a thread that leaves OpenMP alone: a
-second team of threads on two cores cost more (1.17 on ResNet-20, 1.31 on the detector) than loading in turn. On the
-detector 75 % of a step is convolutions of the library that both sides use (profile): with data for nothing, the step
-alone is 1.3 times the plain loop, which is the limit in float32.
+page faults a step of a ResNet-20), and data made while the network computes, by a thread that leaves OpenMP alone (a
+second team of threads on two cores made a step longer: 1.17 times on ResNet-20, 1.31 on the detector). On the detector
+three quarters of a step are convolutions of the library that both sides use: with data for nothing the step alone runs
+at 1.3 times the plain loop, and what the loader computes on the same two cores comes off that.
 """
 
 from __future__ import annotations

@@ -74,15 +74,15 @@ class PixelTensors:
         self._factor, self._term = transform.affine
 
     def __call__(self, pixels: np.ndarray) -> dict[str, torch.Tensor]:
-        values = np.multiply(pixels, self._factor, dtype=np.float32)
+        values = np.multiply(pixels, self._factor, dtype=np.float32, order="C")
         values += self._term
-        floats = torch.from_numpy(np.ascontiguousarray(values))
+        floats = torch.from_numpy(values)
         return {self._name: floats.permute(0, 3, 1, 2) if self._channels_first else floats}
 
 
 class ImageBatches:
-    """Images of an ``ImageTransform``: bytes are gathered from the split, augmented as bytes, and made
-    floats by ``PixelTensors``.
+    """Images of an ``ImageTransform``: bytes are gathered from the split, augmented as bytes, and made floats by
+    ``PixelTensors``.
     """
 
     def __init__(self, split: EncodedSplit, augment: Augment) -> None:

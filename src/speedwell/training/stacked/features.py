@@ -1,4 +1,4 @@
-"""``Features``: what a frozen encoder makes of a split, computed once and memory-mapped, for heads to train on."""
+"""``Features``: what a frozen encoder makes of a split, computed once and kept on disk, for heads to train on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ...core.digest import array_digest, bytes_digest
 from ...core.errors import DataError, DataNotFoundError, UsageError
 from ...core.signature import Signature, TensorSpec
 from ...inputs import EncodedSplit
+from ...inputs.rows import Rows
 from ..batch import Batch, batch_maker
 from ..evaluate import evaluated
 from ..recipe import Augment
@@ -26,9 +27,9 @@ SCHEMA = 1
 
 
 class Features:
-    """``values`` float32 [n, ...], memory-mapped, in the split's order; ``targets`` int64 [n]."""
+    """``values`` float32 [n, ...], in the split's order; ``targets`` int64 [n]."""
 
-    def __init__(self, folder: Path, values: np.ndarray, targets: np.ndarray) -> None:
+    def __init__(self, folder: Path, values: Rows, targets: np.ndarray) -> None:
         self.folder, self.values, self.targets = folder, values, targets
 
     def __len__(self) -> int:
@@ -70,7 +71,7 @@ class Features:
             raise DataNotFoundError(f"there are no features in {folder}")
         try:
             facts = json.loads((folder / "features.json").read_text(encoding="utf-8"))
-            values = np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
+            values = Rows(folder / "features.npy")
             targets = np.load(folder / "targets.npy", allow_pickle=False)
             whole = facts["schema"] == SCHEMA and len(values) == len(targets) == facts["n"]
         except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
@@ -91,7 +92,7 @@ class FeatureBatches:
 
     def __call__(self, index: np.ndarray, rng: np.random.Generator | None) -> Batch:
         del rng
-        rows = torch.from_numpy(self._features.values[index])
+        rows = torch.from_numpy(self._features.values.gather(index))
         return Batch({self.NAME: rows}, torch.from_numpy(self._features.targets[index]), index)
 
 

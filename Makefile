@@ -42,7 +42,7 @@ demo: setup ## the main job on real images: train a small network, make it faste
 demo-text: setup ## the same on texts
 	$(BIN)/speedwell demo text
 
-test: setup ## the tests a developer runs (under 10 minutes on two cores)
+test: setup ## the tests a developer runs (about 11 minutes on two cores)
 	$(BIN)/python -m pytest -m "not slow and not browser"
 
 matrix: setup ## what is too slow for every day: full simulations, every engine and pass on real networks

@@ -60,12 +60,14 @@ def test_a_list_chooses_and_orders(tmp_path):
     files = {s: SIZE + thing() for s in "abcdefgh"}
     folder = write(tmp_path, files, lists={"val": "c\na  1\n\n", "lost": "\n".join("abcdefgx"), "up": "../a"})
     assert read_voc(folder, "val").origins == ["JPEGImages/c.png", "JPEGImages/a.png"]
+    (folder / "ImageSets/Main/more.txt").write_text("h\na\n")
+    assert read_voc(folder, "val+more").origins == ["JPEGImages/c.png", "JPEGImages/a.png", "JPEGImages/h.png"]
     lost = read_voc(folder, "lost")
     assert len(lost) == 7
     assert [(b.origin, b.reason) for b in lost.bad] == [("x", "there is no x.xml in Annotations")]
     with pytest.raises(DataNotFoundError, match="test") as caught:
         read_voc(folder, "test")
-    assert "lost, up, val" in caught.value.fix
+    assert "lost, more, up, val" in caught.value.fix
     for split in ("up", "../../secret"):
         with pytest.raises(DataError, match="outside"):
             read_voc(folder, split)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
@@ -30,8 +31,8 @@ def is_voc(folder: Path) -> bool:
 
 
 def read_voc(folder: Path, split: str = "", classes: Sequence[str] = ()) -> Samples:
-    """One sample a picture, with its objects; ``split``: one of ``ImageSets/Main/*.txt``, else all that have an XML
-    file. VOC counts pixels from 1 and includes the last: xmin - 1, ymin - 1, xmax, ymax become the edges.
+    """One sample a picture, with its objects; ``split``: one of ``ImageSets/Main/*.txt``, or several ("val+test"),
+    else all that have an XML file. VOC counts pixels from 1 and includes the last: xmin - 1, ymin - 1, xmax, ymax become the edges.
 
     ``difficult`` objects are ignored. Classes are the names that occur, sorted, or ``classes`` (the model's order).
     Raises ``DataNotFoundError``, ``DataError`` naming file and place, ``LabelMismatchError`` for a name not in
@@ -40,7 +41,8 @@ def read_voc(folder: Path, split: str = "", classes: Sequence[str] = ()) -> Samp
     folder = Path(folder)
     if not is_voc(folder):
         raise DataNotFoundError(f"{folder} holds no Annotations/*.xml beside JPEGImages/")
-    stems = _listed(folder, split) if split else sorted(p.stem for p in (folder / "Annotations").glob("*.xml"))
+    lists = [_listed(folder, name) for name in split.split("+")] if split else []
+    stems = list(dict.fromkeys(itertools.chain(*lists))) if split else sorted(p.stem for p in (folder / "Annotations").glob("*.xml"))
     every = {p.stem: p for p in (folder / "JPEGImages").iterdir() if p.suffix.lower() in IMAGE_SUFFIXES}
     warnings = []
     if not split and (alone := len(set(every) - set(stems))):
@@ -85,7 +87,7 @@ def _listed(folder: Path, split: str) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
-    stems = list(dict.fromkeys(line.split()[0] for line in lines if line.strip()))
+    stems = [line.split()[0] for line in lines if line.strip()]
     for stem in stems:
         inside(folder, stem, str(path))
     if not stems:

@@ -28,6 +28,8 @@ def main(data: Path, epochs: float = 40.0, out: Path = Path("trained/bccd")):
             "optimizer": {"name": "adamw", "lr": 3e-3, "weight_decay": 0.05},
             "schedule": {"name": "cosine", "warmup": 0.05, "final": 0.01},
             "batch": 8,
+            # layers compute in bfloat16 where that is faster here; weights, loss and update stay in float32
+            "precision": "auto",
             "clip": 10.0,
             "ema": 0.998,
             # turned, resized, moved, four pictures in one, other light; boxes follow

@@ -27,6 +27,8 @@ def main(folder: Path, minutes: float, out: Path = Path("trained/cifar")):
             "optimizer": {"name": "sgd", "lr": 0.4, "momentum": 0.9, "weight_decay": 5e-4},
             "schedule": {"name": "cosine", "warmup": 0.15},
             "batch": 256,
+            # layers compute in bfloat16 where that is faster here; weights, loss and update stay in float32
+            "precision": "auto",
             # what is shown is never the same twice: moved by up to 4 pixels, turned left to right
             "augment": {"flip": True, "crop": 4},
             # what is handed over: the weights averaged over the last steps

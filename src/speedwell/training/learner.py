@@ -57,7 +57,8 @@ class Learner:
     """``network`` is trained in place. ``teacher``: for distillation. ``signature``: how it is called.
 
     ``parts``: pieces a batch is computed in, one after the other, which is ``recipe.accumulation`` until a batch does
-    not fit in memory. ``halved`` is told in words when that happens.
+    not fit in memory. ``halved`` is told in words when that happens. ``precision``: what layers compute in, float32
+    until ``choose_precision`` has measured, where the recipe says auto; weights, loss and update are float32 always.
     """
 
     network: nn.Module
@@ -80,6 +81,8 @@ class Learner:
         self.numbered = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.average = Average(self.network, self.recipe.ema) if self.recipe.ema else None
         self.parts = self.recipe.accumulation
+        chosen = self.recipe.precision
+        self.precision: str = "float32" if chosen == "auto" else chosen
         self._buffers = Buffers(self.network)
         self._forward: Any = torch.compile(wrapped) if self.recipe.compile else wrapped
         self._hidden: Hidden | None = None
@@ -144,6 +147,19 @@ class Learner:
         outputs = call_module(self.network, in_layout(batch.inputs, self.layout), self.signature)
         return self.loss(outputs, batch.targets)
 
+    def rehearse(self, batch: Batch, whole: int) -> bool:
+        """Forward and backward as ``step`` has them, without an update; all is left as it was. False where the guard
+        would not let the batch reach the network.
+        """
+        self.network.train()
+        self._buffers.keep()
+        if self._look_at(batch, 0) is not None:
+            return False
+        self._gradients(batch, whole, 0)
+        self.optimizer.zero_grad(set_to_none=True)
+        self._buffers.restore()
+        return True
+
     def _look_at(self, batch: Batch, number: int) -> Skip | None:
         """Inputs and labels, before they reach the network."""
         what, samples = fault_of(batch.inputs, batch.targets, batch.samples)
@@ -183,8 +199,7 @@ class Learner:
             seed_all(self.recipe.seed, number, place, self.ranks.rank)
             began = time.perf_counter()
             last = place == len(pieces) - 1
-            with self._precision():
-                loss = self._loss(part) * (len(part) / whole)
+            loss = self._loss(part) * (len(part) / whole)
             between = time.perf_counter()
             # the mean over processes that torch.distributed takes, undone by the number of them
             with contextlib.nullcontext() if last else self.ranks.alone(self._forward):
@@ -196,19 +211,22 @@ class Learner:
 
     def _loss(self, part: Batch) -> torch.Tensor:
         inputs = in_layout(part.inputs, self.layout)
-        outputs = call_module(self._forward, inputs, self.signature)
+        outputs = self._answer(self._forward, inputs)
         loss = self.loss(outputs, part.targets)
         choice = self.recipe.loss.distil
         if choice is not None and self.teacher is not None:
             with torch.no_grad():
-                wanted = call_module(self.teacher, inputs, self.signature)
+                wanted = self._answer(self.teacher, inputs)
             loss = distil(choice, loss, outputs, wanted, self._hidden)
         return loss
 
-    def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        if self.recipe.precision == "bfloat16":
-            return torch.autocast("cpu", torch.bfloat16)
-        return contextlib.nullcontext()
+    def _answer(self, network: Any, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Outputs by name; what a loss then does with them, it does in float32."""
+        if self.precision == "float32":
+            return call_module(network, inputs, self.signature)
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = call_module(network, inputs, self.signature)
+        return {name: o.float() if o.is_floating_point() else o for name, o in outputs.items()}
 
 
 def _fine(value: torch.Tensor) -> bool:

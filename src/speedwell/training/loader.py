@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class Loader:
         """One or two positions, to look at what a batch is like."""
         return self.order(0)[0][:2]
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, int]]:
+    def epoch(self, epoch: int, first: int = 0) -> Generator[tuple[Batch, int], None, None]:
         """(the process's part, size of the whole batch) from batch ``first`` of ``epoch`` on.
 
         What making a batch raises, is raised here. Closing the iterator ends the thread.
@@ -65,7 +65,7 @@ class Loader:
         return ahead(made, AHEAD)
 
 
-def ahead(make: Callable[[], Iterator[Any]], most: int) -> Iterator[Any]:
+def ahead(make: Callable[[], Iterator[Any]], most: int) -> Generator[Any, None, None]:
     """The items of ``make()``, made in a thread up to ``most`` ahead."""
     ready: queue.Queue[tuple[str, Any]] = queue.Queue(most)
     gone = threading.Event()

@@ -22,6 +22,7 @@ from .learner import Learner, StepResult
 from .loader import Loader
 from .operations import Operations, count_operations
 from .optimizers import rate_at
+from .precision import choose_precision
 from .state import Position, learner_state, load_learner
 from .stop import Plan, diverged, planned, stop_reason, validation_due
 from .watch import NullWatch, Row, Watch
@@ -48,6 +49,7 @@ class Trained:
     backward: float
     update: float
     operations: Operations
+    precision: str
     skipped: tuple[str, ...]
 
 
@@ -78,6 +80,7 @@ class Training:
     def _resume(self) -> None:
         found = newest_checkpoint(self.folder / "checkpoints")
         if found is None:
+            self._choose()
             return
         tensors, facts = found
         load_learner(self.learner, tensors, facts)
@@ -86,6 +89,14 @@ class Training:
         self.learner.parts = self.position.parts
         if facts["plan"]["per_epoch"] == self.plan.per_epoch:
             self.plan = Plan(**facts["plan"])
+
+    def _choose(self) -> None:
+        """What is left to a measurement, and a checkpoint of it at once: it may come out otherwise another time, and
+        the resumed run is to go on as this one.
+        """
+        if self.recipe.precision == "auto":
+            self.watch.note(f"precision {choose_precision(self.learner, self.loader)}")
+            self._save()
 
     def run(self) -> Trained:
         first = self.loader.make(self.loader.some(), None)
@@ -134,6 +145,7 @@ class Training:
             backward=backward,
             update=update,
             operations=operations,
+            precision=self.learner.precision,
             skipped=tuple(f"step {s.step + 1}, {s.where}: {self.guard.named(s)}" for s in self.guard.skips),
         )
 
@@ -237,9 +249,9 @@ def train(
     Raises ``DivergenceError``, ``WorkerLostError``, ``OutputError``; ``KeyboardInterrupt`` after a checkpoint.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    training = Training(learner, loader, folder, validate, watch or NullWatch(), origins)
-    try:
-        with kept_memory():
+    with kept_memory():
+        training = Training(learner, loader, folder, validate, watch or NullWatch(), origins)
+        try:
             return training.run()
-    finally:
-        training.close()
+        finally:
+            training.close()

@@ -123,6 +123,7 @@ class Recipe:
     ``batch``: samples a step, over all processes; ``accumulation``: parts it is computed in, one after the other.
     ``ema``: decay of the averaged weights that are handed over (0 = off). ``clip``: greatest norm of the gradient
     (0 = off). ``freeze``: parameters whose name starts so are not trained. ``validate_every``: epochs.
+    ``precision``: of layers; auto: bfloat16 where a measurement before the first step finds it 1.2 times as fast.
     ``checkpoint_seconds``: how much work a kill may cost. ``privacy``: private training; batches are then of ``batch``
     samples on average.
     """
@@ -134,7 +135,7 @@ class Recipe:
     stop: Stop = field(default_factory=Stop)
     batch: int = 64
     accumulation: int = 1
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
     ema: float = 0.0
     clip: float = 0.0
     freeze: tuple[str, ...] = ()

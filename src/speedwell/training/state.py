@@ -73,7 +73,12 @@ def learner_state(learner: Learner) -> tuple[dict[str, torch.Tensor], dict[str, 
     if learner.average is not None:
         tensors |= {f"average.{n}": whole(v) for n, v in learner.average.values.items()}
     averaged = learner.average.updates if learner.average else 0
-    return tensors, {"optimizer": scalars, "averaged": averaged, "learner": learner.facts()}
+    return tensors, {
+        "optimizer": scalars,
+        "averaged": averaged,
+        "precision": learner.precision,
+        "learner": learner.facts(),
+    }
 
 
 def load_learner(learner: Learner, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
@@ -96,6 +101,8 @@ def load_learner(learner: Learner, tensors: Mapping[str, torch.Tensor], facts: M
             for name, value in learner.average.values.items():
                 value.copy_(like(kept[name], value))
             learner.average.updates = int(facts["averaged"])
+        if learner.recipe.precision == "auto":
+            learner.precision = facts["precision"]
         learner.load_facts(facts["learner"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise ResumeError(

@@ -22,7 +22,8 @@ class TrainResult:
 
     ``metric``: its name; ``validation``, ``test``: 0..1, None where there was none; ``test_low``, ``test_high``: the
     two-sided 95 % interval of the test score; ``counts``: samples by split. Milliseconds of a step and operations:
-    ``forward`` and ``backward`` operations are those of one sample. ``skipped``: steps that the guard left out.
+    ``forward`` and ``backward`` operations are those of one sample. ``precision``: what layers computed in.
+    ``skipped``: steps that the guard left out.
     ``epsilon``, ``privacy``: of private training, else None.
     """
 
@@ -48,6 +49,7 @@ class TrainResult:
     backward_operations: int
     update_operations: int
     reason: str
+    precision: str
     skipped: tuple[str, ...] = ()
     epsilon: float | None = None
     privacy: Spent | None = None

@@ -22,6 +22,7 @@ def header(
     sets = [("train", data.train), ("validation", data.validation), ("test", data.test)]
     counts = ", ".join(f"{name} {len(split):,}" for name, split in sets if split is not None)
     o, s = recipe.optimizer, recipe.stop
+    format_ = "" if recipe.precision == "float32" else f", precision {recipe.precision}"
     ends = f"{s.epochs:g} epochs" if s.epochs else f"{s.steps:,} steps"
     ends += f" or {s.minutes:g} minutes" if s.minutes else ""
     at_once = f", {world} processes" if world > 1 else ""
@@ -32,7 +33,7 @@ def header(
         f"from {_start(settings, model)}",
         "Data": f"{task}, {len(data.classes)} classes: {counts}",
         **_private(recipe),
-        "Recipe": f"{o.name}, learning rate {o.lr:g}, batch {recipe.batch}, {ends}, seed {recipe.seed}",
+        "Recipe": f"{o.name}, learning rate {o.lr:g}, batch {recipe.batch}{format_}, {ends}, seed {recipe.seed}",
     }
 
 

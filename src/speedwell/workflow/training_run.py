@@ -202,6 +202,7 @@ class TrainingRun:
             backward_operations=done.operations.backward,
             update_operations=done.operations.update,
             reason=done.reason,
+            precision=done.precision,
             skipped=done.skipped,
         )
         return result, network

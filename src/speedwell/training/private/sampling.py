@@ -6,7 +6,7 @@ al. 2024, arXiv:2403.17673), and batches of texts of one length depend on the ot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import torch
@@ -48,7 +48,7 @@ class PoissonLoader(Loader):
     def order(self, epoch: int) -> list[np.ndarray]:
         return [self.drawn(step) for step in range(epoch * self.steps, (epoch + 1) * self.steps)]
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Batch, int]]:
+    def epoch(self, epoch: int, first: int = 0) -> Generator[tuple[Batch, int], None, None]:
         start = epoch * self.steps
 
         def made() -> Iterator[tuple[Batch, int]]:

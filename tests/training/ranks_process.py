@@ -17,7 +17,6 @@ from speedwell.training.losses.classification import ClassLoss
 from speedwell.training.parallel import Ranks, joined
 from speedwell.training.recipe import Loss, Optimizer, Recipe
 from speedwell.training.state import learner_state
-from speedwell.workflow.train_processes import leave
 
 SIGNATURE = Signature((TensorSpec("x", "float32", ("batch", 12)),), ())
 BOUND = 2e-6
@@ -123,6 +122,17 @@ def sharded(ranks: Ranks) -> None:
     print("equal")
 
 
+def ends(ranks: Ranks) -> None:
+    """Short work, after which something still holds the group, as a network in a cycle of references does."""
+    kept.append(torch.distributed.group.WORLD)
+    for _ in range(20):
+        ranks.agreed(False, False, 0.0)
+    print("done")
+
+
+kept: list[object] = []
+
+
 def main() -> None:
     torch.set_num_threads(1)
     with joined() as ranks:
@@ -130,10 +140,11 @@ def main() -> None:
             gradient(ranks)
         elif sys.argv[1] == "faults":
             faults(ranks, int(sys.argv[2]))
+        elif sys.argv[1] == "ends":
+            ends(ranks)
         else:
             sharded(ranks)
 
 
 if __name__ == "__main__":
     main()
-    leave(0)

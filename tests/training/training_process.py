@@ -21,7 +21,6 @@ from speedwell.training.loop import train
 from speedwell.training.losses.classification import ClassLoss
 from speedwell.training.parallel import joined
 from speedwell.training.recipe import Augment, Loss, Optimizer, Recipe, Stop
-from speedwell.workflow.train_processes import leave
 
 
 class Noisy(nn.Module):
@@ -89,4 +88,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-    leave(0)

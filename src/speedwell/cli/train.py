@@ -74,7 +74,7 @@ def command(
     debug: a.Debug = False,
 ) -> None:
     """Train a network as RECIPE.toml says, or NETWORK by the default recipe for its task."""
-    from ..workflow.train_processes import follow_parent, leave
+    from ..workflow.train_processes import follow_parent
 
     follow_parent()
     del debug
@@ -96,7 +96,6 @@ def command(
         short = {"stop.epochs": epochs, "stop.minutes": minutes, "batch": batch, "optimizer.lr": lr, "seed": seed}
         tables = _tables(what, given, options, short, set_ or (), arg or ())
     _run(tables, out, resume, quiet, as_json, learning_curve)
-    leave(0)
 
 
 def _tables(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -151,5 +152,18 @@ def joined(sharded: bool = False) -> Iterator[Ranks]:
     try:
         yield (ranks := Ranks(rank, world, sharded))
         ranks.barrier()  # nobody closes what another one still listens to
+        _let_go()
     finally:
         torch.distributed.destroy_process_group()
+
+
+def _let_go() -> None:
+    """Wait until gloo's threads hold nothing of Python's. The thread that computed the last collective frees its tensor
+    after the answer is there; where Python is ending by then, it is not given the interpreter that it needs for this,
+    and the process aborts ("terminate called without an active exception", torch 2.13).
+    """
+    last = torch.zeros(1)
+    torch.distributed.all_reduce(last)
+    while last._use_count() > 1:  # type: ignore[attr-defined]
+        time.sleep(1e-3)
+    time.sleep(1e-2)  # the other thread, for what it computed before: sleeping leaves the interpreter to it

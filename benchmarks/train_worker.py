@@ -22,6 +22,7 @@ from speedwell.training.augment.detection import DetectionAugmentation, augment
 from speedwell.training.kept_memory import kept_memory
 from speedwell.training.losses import ClassLoss, DetectionLoss, DetectionTargets
 from speedwell.training.order import sample_rng
+from speedwell.training.precision import choose_precision
 from speedwell.training.recipe import Augment, Loss, Optimizer, Recipe
 from train_data import SCENE, SIDE
 
@@ -56,10 +57,10 @@ def augment_of(case: str) -> Augment:
     return Augment()
 
 
-def ours(case: str, split: EncodedSplit, seconds: float) -> dict[str, float]:
+def ours(case: str, split: EncodedSplit, seconds: float, precision: str) -> dict[str, Any]:
     """The package's own loader and learner, guard and all."""
     with joined() as ranks, kept_memory():
-        recipe = Recipe(optimizer=optimizer_of(case), augment=augment_of(case), batch=BATCH[case])
+        recipe = Recipe(optimizer=optimizer_of(case), augment=augment_of(case), batch=BATCH[case], precision=precision)
         names = ("input_ids", "attention_mask") if case == "minilm" else ("image",)
         signature = Signature(tuple(TensorSpec(n, "float32", ()) for n in names), ())
         loss = DetectionLoss((SCENE, SCENE)) if case == "detector" else ClassLoss(Loss())
@@ -67,6 +68,8 @@ def ours(case: str, split: EncodedSplit, seconds: float) -> dict[str, float]:
         loader = Loader(
             batch_maker(split, recipe.augment), len(split), recipe.batch, 0, split.lengths, ranks.rank, ranks.world
         )
+        if precision == "auto":
+            choose_precision(learner, loader)
         done, began, number = 0, 0.0, 0
         while True:
             for batch, whole in loader.epoch(number // loader.steps):
@@ -79,7 +82,7 @@ def ours(case: str, split: EncodedSplit, seconds: float) -> dict[str, float]:
                     done += whole
                     over = time.perf_counter() - began >= seconds
                     if ranks.agreed(over, False, 0.0)[0]:
-                        return {"speed": done / (time.perf_counter() - began)}
+                        return {"speed": done / (time.perf_counter() - began), "precision": learner.precision}
 
 
 def data_path(case: str, split: EncodedSplit, seconds: float) -> dict[str, float]:
@@ -139,8 +142,8 @@ def collate(case: str, items: list[Any]) -> tuple[dict[str, torch.Tensor], Any]:
     return {"image": image}, torch.tensor([t for _, t in items])
 
 
-def peer(case: str, split: EncodedSplit, seconds: float, workers: int) -> dict[str, float]:
-    """A plain loop: eager, float32, DataLoader, dynamic padding, fused optimizer."""
+def peer(case: str, split: EncodedSplit, seconds: float, workers: int, cast: bool) -> dict[str, Any]:
+    """A plain loop: eager, float32, DataLoader, dynamic padding, fused optimizer. ``cast``: under autocast."""
     network = network_of(case, _classes(split)).train()
     choice = optimizer_of(case)
     if choice.name == "sgd":
@@ -156,7 +159,8 @@ def peer(case: str, split: EncodedSplit, seconds: float, workers: int) -> dict[s
     )  # fmt: skip
     done, began = 0, 0.0
     for number, (inputs, targets) in enumerate(_forever(loader), 1):
-        outputs = network(**inputs)
+        with torch.autocast("cpu", torch.bfloat16, enabled=cast):
+            outputs = network(**inputs)
         loss = loss_of(outputs, targets) if loss_of is not None else nn.functional.cross_entropy(outputs, targets)
         optimizer.zero_grad()
         loss.backward()
@@ -184,12 +188,12 @@ def main() -> None:
     torch.set_num_threads(int(threads))
     sample_rng(0)  # what the first batch would import is imported before the clock runs
     split = EncodedSplit.open(Path(folder) / "split")
-    if side.startswith("plain"):
-        said = peer(case, split, float(seconds), int(side.removeprefix("plain")))
+    if side.startswith(("plain", "cast")):
+        said = peer(case, split, float(seconds), int(side[-1]), side.startswith("cast"))
     elif side == "data":
         said = data_path(case, split, float(seconds))
     else:
-        said = ours(case, split, float(seconds))
+        said = ours(case, split, float(seconds), "float32" if side in ("ours32", "one", "two") else "auto")
     if os.environ.get("RANK", "0") == "0":
         print(json.dumps(said))
 

@@ -61,7 +61,8 @@ def answered_boxes(
             for b, c, s, h in zip(found.boxes, found.classes, found.scores, hit, strict=True)
         ]
         said = f"{int(met.sum())} of {len(truth)} objects found, {int((~hit).sum())} boxes without an object"
-        sample = ShownSample("", said, f"{len(truth)} labelled objects", split.origins[i], image, tuple(boxes), size)
+        marked = "1 labelled object" if len(truth) == 1 else f"{len(truth)} labelled objects"
+        sample = ShownSample("", said, marked, split.origins[i], image, tuple(boxes), size)
         answers.append(Answered(sample, place >= len(worst)))
     return answers
 

@@ -38,30 +38,26 @@ KEPT = 0.99
 def main() -> None:
     made = parser(__doc__)
     made.add_argument("--cifar", type=Path, help="a folder with train.npz and test.npz")
+    made.add_argument("--only", choices=("precision", "optimizer"), help="one of the two questions")
     arguments = made.parse_args()
     seeds = range(QUICK if arguments.quick else SEEDS)
     cases = ("resnet-20, bfloat16", "detector, bfloat16")
-    record = Record("recipes", cases, arguments.quick)
+    record = Record("recipes", () if arguments.only == "optimizer" else cases, arguments.quick)
     with tempfile.TemporaryDirectory(prefix="speedwell-recipes-") as scratch:
         place = Path(scratch)
         if arguments.cifar is not None:
             images: dict[str, Any] = {
                 "data": str(arguments.cifar / "train.npz"), "test": str(arguments.cifar / "test.npz"),
-                "share": 0.1 if arguments.quick else 0.2, "flip": True, "crop": 4,
+                "share": 0.2, "flip": True, "crop": 4,
             }  # fmt: skip
         else:
             images = {**mnist_folders(place), "share": 1.0, "flip": False, "crop": 2}
         runs = Runs(place, images, record)
-        for case, of in ((cases[0], runs.image), (cases[1], runs.detector)):
-            sides = [[of(seed, precision) for seed in seeds] for precision in ("bfloat16", "float32")]
-            _kept(record, case, *sides)
-        best = {
-            name: max(rates, key=lambda lr, n=name: runs.image(TUNED, "auto", n, lr)[0])
-            for name, rates in RATES.items()
-        }
-        found = {name: [runs.image(seed, "auto", name, lr) for seed in seeds] for name, lr in best.items()}
-        for other in ("sgd", "adamw"):
-            _compared(record, f"resnet-20, muon over {other}", other, found["muon"], found[other], best)
+        if arguments.only != "optimizer":
+            for case, of in ((cases[0], runs.image), (cases[1], runs.detector)):
+                _kept(record, case, *([of(seed, precision) for seed in seeds] for precision in ("bfloat16", "float32")))
+        if arguments.only != "precision":
+            _optimizers(record, runs, seeds)
         record.samples = runs.samples
     record.finish(arguments.json)
 
@@ -82,7 +78,7 @@ class Runs:
                 "schedule": {"name": "cosine", "warmup": 0.15}, "batch": 128, "ema": 0.99,
                 "loss": {"smoothing": 0.05}, "precision": precision, "seed": seed,
                 "augment": {"flip": self.images["flip"], "crop": self.images["crop"]},
-                "stop": {"epochs": 6.0 if self.quick else 10.0}, "validate_every": 100.0,
+                "stop": {"epochs": 5.0 if self.quick else 12.0}, "validate_every": 100.0,
             },
         }  # fmt: skip
         return self._trained(f"resnet-20 {optimizer} {lr:g} {precision} seed {seed}", settings)
@@ -109,6 +105,15 @@ class Runs:
             self.samples[name] = result.test, result.seconds
             print(f"{name}: {100 * result.test:.2f} %, {result.seconds:.1f} s", file=sys.stderr, flush=True)
         return self.samples[name]
+
+
+def _optimizers(record: Record, runs: Runs, seeds: Sequence[int]) -> None:
+    best = {
+        name: max(rates, key=lambda lr, n=name: runs.image(TUNED, "auto", n, lr)[0]) for name, rates in RATES.items()
+    }
+    found = {name: [runs.image(seed, "auto", name, lr) for seed in seeds] for name, lr in best.items()}
+    for other in ("sgd", "adamw"):
+        _compared(record, f"resnet-20, muon over {other}", other, found["muon"], found[other], best)
 
 
 def _paired(mine: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:

@@ -13,7 +13,7 @@ Compared, in rounds of fresh processes in random order, the same network and dat
 ResNet-20 trains on 32 x 32 images (MNIST of a package; ``--cifar train.npz``), MiniLM on sentences (docstrings of
 packages; ``--texts train.csv``), the detector on digits on textures, 160 x 160.
 
-That bfloat16 learns as well is shown by ``precision.py``.
+Whether bfloat16 learns as well is what ``recipes.py`` measures.
 
 Limits. Both sides do the same operations in the same library; what is to be won is beside them: the layout that
 oneDNN wants (channels-last, 1.27 on ResNet-20 by itself), padding that is not computed (batches of one length: as many

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from demo_case import demo_arguments
-from processes import peak_bytes
 from record import Record, parser
+from speedwell.measure.process import peak_bytes
 
 FLOORS = {"first measured row": 45.0, "first gain that competes": 300.0, "winner's row": 900.0, "end": 900.0}
 MEGABYTES = 600.0

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from native_runners import RUNNERS
-from processes import peak_bytes
 from speedwell.measure import Reply, call_seconds
+from speedwell.measure.process import peak_bytes
 
 __all__ = ["Service", "open_contender"]
 

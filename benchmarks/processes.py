@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["marked", "peak_bytes"]
+__all__ = ["marked"]
 
 
 def marked(token: str) -> dict[int, str]:
@@ -19,15 +19,6 @@ def marked(token: str) -> dict[int, str]:
         except OSError:  # it ended, or it is another user's
             continue
     return found
-
-
-def peak_bytes(pid: int) -> int:
-    """VmHWM of a living process, 0 once it has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def _state(folder: Path) -> str:

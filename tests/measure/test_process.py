@@ -3,7 +3,9 @@ import subprocess
 import sys
 import time
 
-from speedwell.measure.process import ChildProcess, oom_kills, resident_bytes
+import pytest
+
+from speedwell.measure.process import ChildProcess, oom_kills, peak_bytes, resident_bytes
 
 
 def child(tmp_path, source):
@@ -46,7 +48,17 @@ def test_resident_bytes_are_those_of_the_process():
     assert resident_bytes(os.getpid()) > 10 << 20
     done = subprocess.Popen([sys.executable, "-c", ""])
     done.wait()
-    assert resident_bytes(done.pid) == 0
+    assert resident_bytes(done.pid) == peak_bytes(done.pid) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc")
+def test_a_peak_is_the_process_s_own():
+    """What the system calls ru_maxrss would be that of the larger process that started it."""
+    script = "import os; from speedwell.measure.process import peak_bytes; print(peak_bytes(os.getpid()))"
+    held = b"x" * (400 << 20)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert 5 << 20 < int(done.stdout) < len(held)
+    assert peak_bytes(os.getpid()) > len(held)
 
 
 def test_the_kernels_count_of_memory_kills_is_a_number():

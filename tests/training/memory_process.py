@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 
 from speedwell.core.signature import Signature, TensorSpec
 from speedwell.inputs import EncodedSplit, ImageTransform, Samples
+from speedwell.measure.process import peak_bytes
 from speedwell.networks import build_network
 from speedwell.training import Learner, Loader, batch_maker, train
 from speedwell.training.losses.classification import ClassLoss
@@ -37,10 +39,7 @@ def main() -> None:
     signature = Signature((TensorSpec("image", "float32", ("batch", 3, SIDE, SIDE)),), ())
     learner = Learner(network, ClassLoss(Loss()), recipe, signature)
     train(learner, Loader(batch_maker(split, recipe.augment), COUNT, recipe.batch, 0), folder / "run")
-    # not ru_maxrss, where exec keeps the peak of the process that started this one
-    status = Path("/proc/self/status").read_text()
-    held = int(status.partition("VmHWM:")[2].split()[0]) * 1024
-    print(json.dumps({"data": COUNT * SIDE * SIDE * 3, "held": held}))
+    print(json.dumps({"data": COUNT * SIDE * SIDE * 3, "held": peak_bytes(os.getpid())}))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["ChildProcess", "oom_kills", "resident_bytes"]
+__all__ = ["ChildProcess", "oom_kills", "peak_bytes", "resident_bytes"]
 
 _GUARD = 'trap "" INT TERM HUP; read -r word || kill -s KILL -- "-$1"'
 _LOG_BYTES = 16 << 20
@@ -99,7 +99,7 @@ class ChildProcess:
     def high_water(self) -> int:
         """Largest resident size of the child so far, in bytes; what was seen last once it has ended."""
         if self.alive():
-            self.peak = max(self.peak, _status_bytes(self.pid, "VmHWM:") or resident_bytes(self.pid))
+            self.peak = max(self.peak, peak_bytes(self.pid) or resident_bytes(self.pid))
         return self.peak
 
     def stop(self) -> None:
@@ -171,22 +171,25 @@ def resident_bytes(pid: int) -> int:
         return 0
 
 
+def peak_bytes(pid: int) -> int:
+    """Largest resident set of a living process so far, in bytes; 0 where it is gone or the system does not say. Not
+    ``ru_maxrss``, where exec keeps the peak of the process that started this one.
+    """
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        return 0
+    return 0
+
+
 def oom_kills() -> int:
     """How many processes the kernel has killed for memory since it started; 0 where it does not say."""
     try:
         for line in Path("/proc/vmstat").read_text().splitlines():
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
-    except (OSError, ValueError):
-        return 0
-    return 0
-
-
-def _status_bytes(pid: int, field: str) -> int:
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith(field):
-                return int(line.split()[1]) * 1024
     except (OSError, ValueError):
         return 0
     return 0

@@ -101,6 +101,18 @@ class Ranks:
         """Wait for all."""
         self.worst(0)
 
+    def leave(self) -> None:
+        """The last meeting: nobody closes what another one still listens to, and gloo's threads hold nothing of
+        Python's. The thread that computed the last collective frees its tensor after the answer is there; where Python
+        is ending by then, it is not given the interpreter that it needs for this, and the process aborts ("terminate
+        called without an active exception", torch 2.13).
+        """
+        last = torch.zeros(1)
+        self._together(lambda: torch.distributed.all_reduce(last))
+        while last._use_count() > 1:  # type: ignore[attr-defined]
+            time.sleep(1e-3)
+        time.sleep(1e-2)  # the other thread, for what it computed before: sleeping leaves the interpreter to it
+
     def _reduced(self, values: list[float], how: str) -> list[float]:
         """``values``, summed or at their largest over the processes ("SUM", "MAX"), in float64."""
         if self.world == 1:
@@ -151,19 +163,6 @@ def joined(sharded: bool = False) -> Iterator[Ranks]:
         raise WorkerLostError(f"process {rank} of {world} cannot join the others: {error}") from error
     try:
         yield (ranks := Ranks(rank, world, sharded))
-        ranks.barrier()  # nobody closes what another one still listens to
-        _let_go()
+        ranks.leave()
     finally:
         torch.distributed.destroy_process_group()
-
-
-def _let_go() -> None:
-    """Wait until gloo's threads hold nothing of Python's. The thread that computed the last collective frees its tensor
-    after the answer is there; where Python is ending by then, it is not given the interpreter that it needs for this,
-    and the process aborts ("terminate called without an active exception", torch 2.13).
-    """
-    last = torch.zeros(1)
-    torch.distributed.all_reduce(last)
-    while last._use_count() > 1:  # type: ignore[attr-defined]
-        time.sleep(1e-3)
-    time.sleep(1e-2)  # the other thread, for what it computed before: sleeping leaves the interpreter to it

@@ -42,8 +42,8 @@ from train_data import CASES, prepare
 
 FLOORS = {"resnet-20": 1.25, "minilm": 1.15, "detector": 1.3}
 SECONDS = {"resnet-20": 8.0, "minilm": 12.0, "detector": 8.0}
-PLAIN = ("plain0", "plain1", "plain2")
-OTHERS = {"plain0": "no workers", "plain1": "1 worker", "plain2": "2 workers", "cast0": "no workers, autocast"}
+PLAIN = {"plain0": "no workers", "plain1": "1 worker", "plain2": "2 workers"}
+OTHERS = {**PLAIN, "cast0": "no workers, autocast"}
 ROUNDS, QUICK = 12, 4
 WORKER = Path(__file__).with_name("train_worker.py")
 

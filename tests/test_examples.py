@@ -90,7 +90,7 @@ def sentences(count: int) -> Iterator[tuple[str, str]]:
         found = list(itertools.islice(docstrings(package), count))
         assert len(found) == count, f"{package} has too few docstrings"
         for text in found:
-            yield " ".join(text.split()), package
+            yield text, package
 
 
 def lists(rows: list[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:

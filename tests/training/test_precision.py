@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -73,6 +70,10 @@ class StoppedError(Exception):
     pass
 
 
+def stopped(*_):
+    raise StoppedError
+
+
 def test_a_resumed_training_keeps_what_was_chosen(split, tmp_path, monkeypatch):
     recipe = Recipe(precision="auto", batch=8, stop=Stop(steps=4), checkpoint_seconds=3600)
 
@@ -80,13 +81,13 @@ def test_a_resumed_training_keeps_what_was_chosen(split, tmp_path, monkeypatch):
         return Learner(small(), ClassLoss(Loss()), recipe, SIGNATURE)
 
     in_turn(monkeypatch, 1.0, 0.5)
-    learner = fresh()
-    monkeypatch.setattr(learner, "step", lambda *_: (_ for _ in ()).throw(StoppedError))
-    with pytest.raises(StoppedError):  # killed before the first checkpoint was due
-        train(learner, loader_of(split), tmp_path / "run")
+    killed = fresh()
+    monkeypatch.setattr(killed, "step", stopped)
+    with pytest.raises(StoppedError):  # before the first checkpoint was due
+        train(killed, loader_of(split), tmp_path / "run")
     found = newest_checkpoint(tmp_path / "run" / "checkpoints")
     assert found is not None
-    assert json.loads(json.dumps(found[1]))["precision"] == "bfloat16"
+    assert found[1]["precision"] == "bfloat16"
     in_turn(monkeypatch, 0.5, 1.0)  # by now the other would win
     again = train(fresh(), loader_of(split), tmp_path / "run")
     assert again.precision == "bfloat16"
@@ -97,7 +98,7 @@ def test_a_resumed_training_keeps_what_was_chosen(split, tmp_path, monkeypatch):
 def test_either_learns_and_weights_stay_float32(split, tmp_path, precision):
     recipe = Recipe(optimizer=Optimizer("adamw", lr=0.02), precision=precision, batch=8, stop=Stop(epochs=12))
     learner = Learner(small(), ClassLoss(Loss()), recipe, SIGNATURE)
-    done = train(learner, loader_of(split), Path(tmp_path / "run"))
+    done = train(learner, loader_of(split), tmp_path / "run")
     assert done.precision == precision
     assert {p.dtype for p in learner.network.parameters()} == {torch.float32}
     assert done.position.recent_loss < 0.6 * np.log(4)
